@@ -1,0 +1,178 @@
+"""A real JupyterLab in a real Chromium, for the browser test and for the screenshot in Media.
+
+Everything listens on the loopback interface only, keeps its settings in a temporary folder, and is gone when
+the `with` block ends, on every path.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+REPO = Path(__file__).resolve().parent.parent
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update",
+         "--disable-sync", "--no-first-run"]  # fmt: skip
+PATIENCE = 180  # seconds until the server answers, a kernel is up, a cell has run
+
+
+def missing() -> str:
+    """Say what is not here for a browser test, or nothing."""
+    try:
+        import playwright.sync_api  # noqa: F401
+    except ImportError:
+        return "playwright is not installed (pip install -r requirements-test.txt)"
+    return "" if CHROMIUM else "no Chromium found (Debian: apt-get install chromium)"
+
+
+def _settings(config: Path, theme: str) -> dict[str, str]:
+    """Write JupyterLab's settings into a folder and return the environment that makes it read them."""
+    page = config / "labconfig" / "page_config.json"
+    settings = config / "settings" / "@jupyterlab"
+    files = {
+        page: {"disabledExtensions": {"@jupyterlab/apputils-extension:announcements": True}},
+        settings / "apputils-extension" / "themes.jupyterlab-settings": {"theme": theme},
+        # Cells out of sight are drawn too, so that their prompts can be read.
+        settings / "notebook-extension" / "tracker.jupyterlab-settings": {"windowingMode": "none"},
+    }
+    for path, content in files.items():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps(content))
+    from jupyter_core.paths import jupyter_data_dir
+
+    # The user's own data folder is only searched (extensions may be there), never written to.
+    search = [os.environ.get("JUPYTER_PATH"), jupyter_data_dir()]
+    return {
+        "JUPYTER_CONFIG_DIR": str(config), "JUPYTER_RUNTIME_DIR": str(config / "runtime"),
+        "JUPYTERLAB_SETTINGS_DIR": str(config / "settings"), "IPYTHONDIR": str(config / "ipython"),
+        "JUPYTERLAB_WORKSPACES_DIR": str(config / "workspaces"), "JUPYTER_DATA_DIR": str(config / "data"),
+        "JUPYTER_PATH": os.pathsep.join(filter(None, search)),
+    }  # fmt: skip
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+@contextmanager
+def jupyterlab(folder: Path, theme: str = "JupyterLab Light") -> Iterator[str]:
+    """Serve a folder; gives the address of its JupyterLab, with ``{}`` where the notebook's name goes."""
+    with tempfile.TemporaryDirectory(prefix="unitdrop-lab-", ignore_cleanup_errors=True) as config:
+        port, token = _free_port(), secrets.token_hex(16)
+        old = os.environ.get("PYTHONPATH")
+        paths = os.pathsep.join([str(REPO), *([old] if old else [])])
+        environment = os.environ | {"PYTHONPATH": paths} | _settings(Path(config), theme)
+        command = [sys.executable, "-m", "jupyterlab", "--no-browser", "--ip=127.0.0.1", f"--port={port}",
+                   "--ServerApp.port_retries=0", f"--IdentityProvider.token={token}",
+                   "--LabApp.expose_app_in_browser=True", f"--ServerApp.root_dir={folder}"]  # fmt: skip
+        if hasattr(os, "geteuid") and os.geteuid() == 0:
+            command.append("--allow-root")
+        log = Path(config) / "server.log"
+        with open(log, "wb") as output:
+            server = subprocess.Popen(command, stdout=output, stderr=output, env=environment, cwd=folder)
+        try:
+            _await_server(server, f"http://127.0.0.1:{port}/api/status?token={token}", log)
+            yield f"http://127.0.0.1:{port}/lab/tree/{{}}?reset&token={token}"
+        finally:
+            _stop(server)
+
+
+def _await_server(server: subprocess.Popen, address: str, log: Path) -> None:
+    deadline = time.monotonic() + PATIENCE
+    while time.monotonic() < deadline and server.poll() is None:
+        try:
+            with urllib.request.urlopen(address, timeout=5):
+                return
+        except (urllib.error.URLError, OSError):
+            time.sleep(0.2)
+    raise RuntimeError(f"JupyterLab did not start: {log.read_text(errors='replace')[-2000:]}")
+
+
+def _stop(server: subprocess.Popen) -> None:
+    server.terminate()  # JupyterLab then ends its kernels itself
+    try:
+        server.wait(20)
+    except subprocess.TimeoutExpired:
+        server.kill()
+        server.wait(20)
+
+
+@contextmanager
+def page(width: int = 1280, height: int = 900, scale: float = 1) -> Iterator:
+    """Open a fresh page in Chromium, as a Playwright `Page`."""
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        try:
+            view = {"width": width, "height": height}
+            context = chromium.new_context(viewport=view, device_scale_factor=scale)
+            context.set_default_timeout(PATIENCE * 1000)
+            yield context.new_page()
+        finally:
+            chromium.close()
+
+
+CONNECTED = """() => {
+  const session = window.jupyterapp?.shell.currentWidget?.sessionContext;
+  return session?.isReady && session.session?.kernel?.connectionStatus === 'connected' }"""
+PROMPTS = "[...document.querySelectorAll('.jp-Notebook .jp-CodeCell .jp-InputPrompt')].map(e => e.textContent)"
+
+
+def open_and_run(page, address: str) -> None:
+    """Open a notebook and run all its cells, until every one has a number."""
+    page.goto(address)
+    page.wait_for_selector(".jp-Notebook .jp-CodeCell")
+    page.wait_for_function(CONNECTED)
+    _command(page, "filebrowser:hide-main")
+    deadline = time.monotonic() + PATIENCE
+    while any(prompt.strip() in ("", "[ ]:") for prompt in page.evaluate(PROMPTS)):
+        # What is run before JupyterLab has wired its kernel up is dropped, or ends in a question: ask again.
+        if time.monotonic() > deadline:
+            raise RuntimeError(f"the cells did not run: {page.evaluate(PROMPTS)}")
+        _command(page, "notebook:run-all-cells")
+        page.wait_for_timeout(2000)
+        for button in page.locator(".jp-Dialog .jp-mod-accept").all():
+            button.click()
+    page.wait_for_function(f"{PROMPTS}.every(prompt => /\\d/.test(prompt))")
+
+
+def _command(page, name: str) -> None:
+    """Start one of JupyterLab's commands; it is not waited for, as it may wait for a dialogue itself."""
+    page.evaluate(f"void jupyterapp.commands.execute('{name}').catch(() => 0)")
+
+
+def errors(page) -> list[str]:
+    """Return what the notebook shows as errors: tracebacks, stderr, and the panel's own line."""
+    found = page.locator(".jp-RenderedText[data-mime-type*='error'], .jp-RenderedText[data-mime-type*='stderr']")
+    said = [text for text in page.locator(".ud-error").all_inner_texts() if text.strip()]
+    return found.all_inner_texts() + said
+
+
+def frame_source(page) -> str:
+    """Return the address of the picture that the panel shows now; it changes with every picture."""
+    return page.locator(".ud-frame").first.get_attribute("src")
+
+
+def await_new_frame(page, before: str) -> str:
+    """Wait until the panel shows another picture than before, fully loaded, and return its address."""
+    page.wait_for_function(
+        "before => { const e = document.querySelector('.ud-frame');"
+        " return e && e.src !== before && e.complete && e.naturalWidth > 0 }",
+        arg=before,
+    )
+    return frame_source(page)

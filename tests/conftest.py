@@ -1,0 +1,32 @@
+"""One thread, no deadlines, and a switch for the long tests."""
+
+import os
+
+# Before torch, OpenCV or a BLAS is imported; a test that needs none of them does not pay for their import.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+os.environ.setdefault("MKL_NUM_THREADS", "1")
+
+import pytest  # noqa: E402
+from hypothesis import settings  # noqa: E402
+
+# On a busy machine a deadline tells of the machine, not of the code.
+settings.register_profile("local", deadline=None, max_examples=100)
+settings.register_profile("ci", settings.get_profile("local"), derandomize=True, print_blob=True)
+settings.load_profile("ci" if os.environ.get("CI") else "local")
+
+
+def pytest_addoption(parser):
+    """Add the switch for the long tests."""
+    parser.addoption(
+        "--slow", action="store_true", help="run the tests marked slow too (so does UNITDROP_SLOW=1)"
+    )
+
+
+def pytest_collection_modifyitems(config, items):
+    """Skip the long tests, saying so, unless they are asked for."""
+    if config.getoption("--slow") or os.environ.get("UNITDROP_SLOW") == "1":
+        return
+    for item in items:
+        if "slow" in item.keywords:
+            item.add_marker(pytest.mark.skip(reason="takes long: pass --slow or set UNITDROP_SLOW=1"))

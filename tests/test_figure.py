@@ -1,0 +1,354 @@
+"""The picture of a sweep: pure, honest, robust, and never in pyplot's books."""
+
+import subprocess
+import sys
+
+import matplotlib.style
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from unitdrop import figure as drawing
+from unitdrop.figure import SweepFigure, View, percent, plan
+from unitdrop.readout import Readout
+from unitdrop.sweep import Sweep
+
+SIZE = (480, 270)
+LABELS = ("harbour", "lake", "river", "island", "beach", "mountain", "forest", "meadow", "farm")
+
+
+def a_readout(units=12, classes=5, grid=(3, 4), image=(24, 32), seed=0, labels=None):
+    """A head in which class 0 leads and shares most of its units with class 1."""
+    rng = np.random.default_rng(seed)
+    maps = rng.exponential(1.0, (units, *grid))
+    weight = rng.normal(0, 0.3, (classes, units))
+    weight[0, : max(1, units // 3)] += 12 / units
+    weight[1, : max(1, units // 3)] += 6 / units
+    names = labels or tuple(LABELS[i % len(LABELS)] + f" {i}" * (i >= len(LABELS)) for i in range(classes))
+    picture = rng.integers(0, 256, (*image, 3), dtype=np.uint8)
+    return Readout(maps, weight, np.zeros(classes), names, picture, "toy")
+
+
+@pytest.fixture(scope="module")
+def sweeps():
+    readout, other = a_readout(), a_readout(units=7, classes=3, image=(40, 10), seed=1)
+    return (
+        Sweep(readout),
+        Sweep(readout, target=2, rank="contribution", scope="class"),
+        Sweep(readout, rank="random", seed=3),
+        Sweep(other),
+    )
+
+
+@pytest.fixture
+def picture():
+    figure = SweepFigure(*SIZE)
+    yield figure
+    figure.close()
+
+
+def texts(figure):
+    """All visible words of a figure that has just been shown."""
+    return [t.get_text() for t in figure._sheet.figure.texts if t.get_visible() and t.get_text()]
+
+
+VIEWS = (View(), View(cam="prediction", opacity=0.3), View(cmap="viridis", top_classes=2), View(end="bottom"))
+moves = st.lists(
+    st.tuples(st.integers(0, 3), st.integers(0, 7), st.integers(0, 7), st.sampled_from(VIEWS)),
+    min_size=1, max_size=5,
+)  # fmt: skip
+
+
+@settings(max_examples=15, deadline=None)
+@given(moves=moves)
+def test_after_any_moves_the_bytes_are_those_of_a_fresh_figure(sweeps, moves):
+    used = SweepFigure(*SIZE)
+    for which, top, bottom, view in moves:
+        window = (top, min(bottom, sweeps[which].units - top))
+        last = used.show(sweeps[which], *window, view)
+    fresh = SweepFigure(*SIZE)
+    assert np.array_equal(last, fresh.show(sweeps[which], *window, view))
+    used.close()
+    fresh.close()
+
+
+def test_the_purity_test_can_fail(sweeps, picture):
+    before = picture.show(sweeps[0], 2)
+    picture._sheet.moving[0].set_color("red")
+    assert not np.array_equal(before, picture.show(sweeps[0], 2))
+
+
+def test_the_picture_is_rgb_of_the_asked_size_and_the_callers_own(sweeps):
+    for size in ((960, 540), (900, 500), (161, 333), (1921, 1079)):
+        figure = SweepFigure(*size)
+        pixels = figure.show(sweeps[0], 1)
+        assert pixels.shape == (size[1], size[0], 3) and pixels.dtype == np.uint8
+        pixels[:] = 0
+        assert figure.show(sweeps[0], 1).any()
+        figure.close()
+
+
+def test_only_a_new_sweep_or_another_end_is_laid_out_again(sweeps, picture, monkeypatch):
+    drawn = []
+    draw = picture._sheet.canvas.draw
+    monkeypatch.setattr(picture._sheet.canvas, "draw", lambda: (drawn.append(1), draw()))
+    for k in range(5):
+        picture.show(sweeps[0], k, 0)
+        picture.show(sweeps[0], k, 0, View(cam="prediction", opacity=0.1))
+    assert len(drawn) == 1
+    picture.show(sweeps[1])
+    picture.show(sweeps[1], 0, 2)
+    assert len(drawn) == 3
+
+
+def test_every_artist_is_made_once(sweeps, picture):
+    picture.show(sweeps[0])
+    before = [id(a) for a in picture._sheet.figure.findobj()]
+    for sweep in sweeps:
+        picture.show(sweep, 2, 1, View(top_classes=3))
+    assert [id(a) for a in picture._sheet.figure.findobj()] == before
+
+
+@pytest.mark.parametrize("units, classes", [(4, 2), (4, 1), (1, 2), (2048, 1000), (64, 13)])
+@pytest.mark.parametrize("image", [(1, 1), (3, 60), (60, 3)])
+def test_any_head_and_any_image_can_be_shown_at_every_kind_of_window(units, classes, image, picture):
+    if units > 1000 and image != (1, 1):
+        pytest.skip("the large head is shown once")
+    sweep = Sweep(a_readout(units, classes, (2, 2), image) if classes > 1 else one_class(units, image))
+    for window in ((0, 0), (1, 0), (units, 0), (0, units), (units // 2, units - units // 2)):
+        pixels = picture.show(sweep, *window, View(top_classes=12))
+        assert pixels.std() > 1
+
+
+def one_class(units, image):
+    return Readout(np.ones((units, 2, 2)), np.ones((1, units)), [0], ("all",), np.zeros((*image, 3), np.uint8))
+
+
+def test_a_map_of_nothing_has_limits_and_a_picture(picture):
+    dead = Readout(np.zeros((4, 2, 2)), np.ones((2, 4)), [1, 0], ("a", "b"), np.zeros((2, 2, 3), np.uint8))
+    assert plan(Sweep(dead)).limits == (0.0, 1.0)
+    picture.show(Sweep(dead), 4)
+
+
+@pytest.mark.parametrize(
+    "label", ["diner $x_1$ $", "two\nlines\tand more", "<b>bold</b> & co", "日本 \U0001f600", "W" * 300, "", "\\alpha"]
+)
+def test_no_class_name_breaks_the_picture_or_prints_a_warning(label, picture, recwarn):
+    sweep = Sweep(a_readout(labels=(label, "b", label + "c", "d", "e")))
+    assert picture.show(sweep, 3).shape == (270, 480, 3)
+    assert not [w for w in recwarn if "Glyph" in str(w.message)]
+
+
+def test_long_names_end_in_an_ellipsis_and_nothing_leaves_the_sheet(picture):
+    long = "archaeological excavation site beside the river"
+    sweep = Sweep(a_readout(labels=tuple(f"{long} {i}" for i in range(5))))
+    for window in ((0, 0), (4, 0), (2, 3)):
+        picture.show(sweep, *window)
+        assert any(t.endswith("…") for t in texts(picture))
+        renderer = picture._sheet.canvas.get_renderer()
+        for text in picture._sheet.figure.texts:
+            if text.get_visible() and text.get_text():
+                box = text.get_window_extent(renderer)
+                assert box.x0 >= 0 and box.y0 >= 0 and box.x1 <= SIZE[0] and box.y1 <= SIZE[1], text
+
+
+def test_texts_do_not_overlap(sweeps):
+    figure = SweepFigure(960, 540)
+    for sweep in sweeps:
+        for window in ((0, 0), (3, 0), (2, 3)):
+            figure.show(sweep, *window)
+            renderer = figure._sheet.canvas.get_renderer()
+            shown = [t for t in figure._sheet.figure.texts if t.get_visible() and t.get_text()]
+            boxes = [t.get_window_extent(renderer) for t in shown]
+            for i, a in enumerate(boxes):
+                for j in range(i):
+                    b = boxes[j]
+                    apart = a.x1 <= b.x0 or b.x1 <= a.x0 or a.y1 <= b.y0 + 1 or b.y1 <= a.y0 + 1
+                    assert apart, (shown[i].get_text(), shown[j].get_text())
+    figure.close()
+
+
+def test_the_title_says_whose_cam_it_is(sweeps, picture):
+    sweep = sweeps[0]
+    k = sweep.flip.k
+    picture.show(sweep, k)
+    assert f"CAM of target: {sweep.label}" in texts(picture)
+    picture.show(sweep, k, 0, View(cam="prediction"))
+    assert f"CAM of prediction: {sweep.flip.label}" in texts(picture)
+
+
+def test_the_words_state_k_the_threshold_and_the_prediction(sweeps, picture):
+    sweep = sweeps[0]
+    k = sweep.flip.k
+    picture.show(sweep, k)
+    words = texts(picture)
+    p = percent(sweep.probabilities(k)[sweep.flip.index])
+    assert f"Top {k} of {sweep.units} units dropped" in words
+    assert f"prediction now ◀ {sweep.flip.label} {p}" in words
+    assert f"weight at the threshold {sweep.threshold(k):.3g}".replace("-", "−") in words
+    assert f"flip at k = {k}: {sweep.flip.label}" in words
+
+
+def test_bottom_drops_show_the_curve_over_the_bottom_and_its_own_threshold(sweeps, picture):
+    sweep = sweeps[0]
+    picture.show(sweep, 0, 2)
+    words = texts(picture)
+    assert f"Bottom 2 of {sweep.units} units dropped" in words
+    assert f"units dropped from the bottom (k of {sweep.units})" in words
+    assert f"weight at the threshold {sweep.weights_ranked[-2]:.3g}".replace("-", "−") in words
+    drawn = plan(sweep, 0, 2)
+    assert (drawn.end, drawn.fixed, drawn.window(5)) == ("bottom", 0, (0, 5))
+    for k in (0, 3, sweep.units):
+        assert np.array_equal(drawn.curve[k], sweep.probabilities(0, k))
+
+
+def test_with_the_other_end_held_down_the_random_band_is_no_control_and_is_left_out(sweeps, picture):
+    held = plan(sweeps[0], 1, 3)
+    assert held.band is None and held.fixed == 3 and len(held.curve) == sweeps[0].units - 3 + 1
+    picture.show(sweeps[0], 1, 3)
+    assert "random orders" not in texts(picture)
+
+
+@pytest.mark.parametrize("window", [(0, 0), (0, 4), (3, 4)])
+def test_the_marked_flip_is_the_first_window_whose_prediction_is_not_the_target(sweeps, window):
+    for sweep in sweeps:
+        for view in (View(end="top"), View(end="bottom")):
+            drawn = plan(sweep, *window, view)
+            predicted = [sweep.prediction(*drawn.window(k)) for k in range(len(drawn.curve))]
+            first = next(((k, c) for k, c in enumerate(predicted) if c != sweep.target), None)
+            assert drawn.flip == first
+
+
+def test_limits_are_those_of_the_intact_target_whatever_is_shown(sweeps):
+    for sweep in sweeps:
+        peak = float(sweep.cam().max())
+        for window in ((0, 0), (3, 0), (0, 3)):
+            for view in VIEWS:
+                assert plan(sweep, *window, view).limits == (0.0, peak if peak > 0 else 1.0)
+
+
+def test_bars_hold_target_usurper_and_leader_in_intact_order(sweeps):
+    for sweep in sweeps:
+        for count in (2, 3, 6, 12):
+            drawn = plan(sweep, view=View(top_classes=count))
+            intact = sweep.probabilities()
+            assert len(drawn.rows) == min(count, sweep.readout.classes)
+            assert sweep.target in drawn.rows
+            assert list(drawn.rows) == sorted(drawn.rows, key=lambda c: (-intact[c], c))
+            if count >= 3:
+                assert sweep.prediction() in drawn.rows
+                assert sweep.flip is None or sweep.flip.index in drawn.rows
+
+
+def test_bars_show_the_exact_probabilities_and_sum_to_one(picture):
+    sweep = Sweep(a_readout(classes=9))
+    picture.show(sweep, 4, 0, View(top_classes=4))
+    bars = picture._parts[2]
+    widths = [row.fill.get_width() for row in bars._rows[:5]]
+    outlines = [row.outline.get_width() for row in bars._rows[:5]]
+    rows = list(plan(sweep, view=View(top_classes=4)).rows)
+    assert widths[:4] == pytest.approx(sweep.probabilities(4)[rows]) and sum(widths) == pytest.approx(1, abs=1e-6)
+    assert outlines[:4] == pytest.approx(sweep.probabilities()[rows])
+    assert "5 other classes" in texts(picture)
+
+
+def test_the_arrow_stands_in_the_row_of_the_prediction_even_among_the_others(picture):
+    weight = np.zeros((5, 4))
+    weight[0], weight[1] = 4, 3
+    bias = [0, 0, 0, 0, 0.5]  # class 4 has the least chance at first, and wins when all units are dropped
+    sweep = Sweep(Readout(np.ones((4, 1, 1)), weight, bias, tuple("abcde"), np.zeros((2, 2, 3), np.uint8)))
+    view = View(top_classes=2)
+    for k in (0, 4):
+        picture.show(sweep, k, 0, view)
+        rows = plan(sweep, view=view).rows
+        now = sweep.prediction(k)
+        at = rows.index(now) if now in rows else len(rows)
+        bars = picture._parts[2]
+        assert bars._arrow.get_position()[1] == bars._rows[at].now.get_position()[1]
+
+
+def test_the_image_is_pasted_with_the_cam_over_it_and_follows_the_opacity(sweeps, picture):
+    bare = picture.show(sweeps[0], 0, 0, View(opacity=0))
+    assert np.array_equal(bare[picture_box(picture)], picture._picture._base)
+    full = picture.show(sweeps[0], 0, 0, View(opacity=1, cmap="gray"))[picture_box(picture)]
+    assert np.array_equal(full[..., 0], full[..., 1])
+
+
+def picture_box(figure):
+    (y, x), (h, w) = figure._picture._corner, figure._picture._base.shape[:2]
+    return slice(y, y + h), slice(x, x + w)
+
+
+def test_a_wide_and_a_tall_image_keep_their_shape():
+    for shape in ((10, 200), (200, 10), (37, 51)):
+        figure = SweepFigure(960, 540)
+        figure.show(Sweep(a_readout(image=shape)))
+        height, width = figure._picture._base.shape[:2]
+        assert width / height == pytest.approx(shape[1] / shape[0], rel=0.06)
+        figure.close()
+
+
+@pytest.mark.parametrize("style", ["dark_background", "ggplot", "classic", "fivethirtyeight"])
+def test_the_sessions_style_has_no_say(sweeps, style):
+    plain, styled = SweepFigure(*SIZE), None
+    expected = plain.show(sweeps[0], 3)
+    with matplotlib.style.context(style), matplotlib.rc_context({"font.size": 25, "font.family": "serif"}):
+        styled = SweepFigure(*SIZE)
+        assert np.array_equal(styled.show(sweeps[0], 3), expected)
+    plain.close()
+    styled.close()
+
+
+def test_a_failed_picture_leaves_the_figure_fit_for_the_next(sweeps, picture, monkeypatch):
+    expected = picture.show(sweeps[0], 2)
+    with monkeypatch.context() as patch:
+        patch.setattr(picture._sheet.canvas, "draw", lambda: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            picture.show(sweeps[3], 2)
+    with pytest.raises(ValueError, match="top=99"):
+        picture.show(sweeps[3], 99)
+    assert np.array_equal(picture.show(sweeps[0], 2), expected)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [dict(cam="both"), dict(cmap="no such map"), dict(opacity=1.5), dict(opacity=float("nan")), dict(top_classes=1),
+     dict(top_classes=13), dict(top_classes=2.5), dict(end="left"), dict(cmap=3)],
+)  # fmt: skip
+def test_a_bad_view_is_refused_by_name(wrong):
+    with pytest.raises(ValueError, match=next(iter(wrong))):
+        View(**wrong)
+
+
+@pytest.mark.parametrize("size", [(100, 540), (960, 5000), (960.5, 540)])
+def test_a_bad_size_is_refused_by_name(size):
+    with pytest.raises(ValueError, match="SweepFigure"):
+        SweepFigure(*size)
+
+
+def test_a_closed_figure_says_so_and_closes_twice(sweeps):
+    figure = SweepFigure(*SIZE)
+    figure.close()
+    figure.close()
+    with pytest.raises(RuntimeError, match="closed"):
+        figure.show(sweeps[0])
+
+
+def test_drawing_needs_no_pyplot_and_no_torch():
+    code = "import sys, unitdrop.figure as f; f.SweepFigure(); print({'matplotlib.pyplot', 'torch'} & set(sys.modules))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "set()"
+
+
+def test_percentages_are_never_rounded_to_a_certainty():
+    assert [percent(p) for p in (0, 1e-9, 0.0005, 0.5, 0.99949, 0.9996, 1)] == [
+        "0 %", "<0.1 %", "0.1 %", "50.0 %", "99.9 %", ">99.9 %", "100 %",
+    ]  # fmt: skip
+
+
+def test_probability_axes_widen_in_steps_to_hold_every_curve(sweeps):
+    for sweep in sweeps:
+        drawn = plan(sweep)
+        assert drawn.ceiling in drawing.CEILINGS
+        assert drawn.curve[:, list(drawn.lines)].max() <= drawn.ceiling

@@ -1,0 +1,468 @@
+"""The panel: controls to state to picture; nothing redundant, nothing left over, nothing swallowed."""
+
+import io
+import threading
+import time
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from ipywidgets.widgets.widget import _instances
+from PIL import Image
+
+from unitdrop import export, panel
+from unitdrop.images import ImageError, load_image
+from unitdrop.panel import Panel, State, gather
+from unitdrop.readout import Readout, TargetError
+from unitdrop.sweep import Sweep
+
+SIZE = (320, 180)
+LABELS = ("sea", "sand/dune", "<b>rock</b>", "palm & co")
+UNITS = 6
+
+
+class ToyModel:
+    """A head over random maps that depend on the image; counts its calls."""
+
+    name, units, labels = "toy", UNITS, LABELS
+
+    def __init__(self):
+        self.calls = 0
+
+    def __call__(self, image):
+        self.calls += 1
+        pixels = load_image(image)
+        rng = np.random.default_rng(int(pixels.sum()))
+        maps, weight = rng.exponential(1, (UNITS, 2, 3)), rng.normal(0, 1, (len(LABELS), UNITS))
+        return Readout(maps, weight, np.zeros(len(LABELS)), LABELS, pixels, self.name)
+
+
+def picture(seed):
+    return np.random.default_rng(seed).integers(0, 256, (8, 12, 3), dtype=np.uint8)
+
+
+IMAGES = [picture(seed) for seed in range(3)]
+
+
+@pytest.fixture
+def made():
+    """Make panels that are closed again."""
+    panels = []
+
+    def make(model=None, images=IMAGES, **choices):
+        panels.append(Panel(model or ToyModel(), images, **{"size": SIZE} | choices))
+        return panels[-1]
+
+    yield make
+    for each in panels:
+        each.close()
+
+
+@pytest.fixture
+def draws(monkeypatch):
+    """Every picture drawn, as (top, bottom)."""
+    seen = []
+    show = panel.SweepFigure.show
+
+    def counted(self, sweep, top=0, bottom=0, view=None):
+        seen.append((top, bottom))
+        return show(self, sweep, top, bottom, view)
+
+    monkeypatch.setattr(panel.SweepFigure, "show", counted)
+    return seen
+
+
+@pytest.fixture
+def folder(tmp_path):
+    for name in ("a.png", "c.PNG"):
+        Image.fromarray(picture(len(name))).save(tmp_path / name)
+    (tmp_path / "b.jpg").write_bytes(b"not a picture")
+    (tmp_path / "notes.txt").write_text("not meant as a picture")
+    (tmp_path / ".hidden.png").write_bytes(b"")
+    return tmp_path
+
+
+def wait_until(true, seconds=30):
+    deadline = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < deadline, "it never came about"
+        time.sleep(0.01)
+
+
+def settle(a_panel):
+    """Wait until the images have been checked in advance."""
+    wait_until(lambda: not any(t.name == "unitdrop-images" for t in threading.enumerate()))
+    return a_panel._controls
+
+
+# ---------------------------------------------------------------------------------------------- picture
+
+
+def test_the_first_picture_is_there_at_once_and_is_a_crisp_jpeg(made):
+    shown = Image.open(io.BytesIO(made()._controls.frame.value))
+    assert shown.format == "JPEG" and shown.size == SIZE
+    assert all(factors[1:3] == (1, 1) for factors in shown.layer), "colour is subsampled"
+
+
+MOVES = st.one_of(
+    st.tuples(st.just("k"), st.integers(0, UNITS)),
+    st.tuples(st.sampled_from(("image", "images")), st.integers(0, len(IMAGES) - 1)),
+    st.tuples(st.sampled_from(("target", "targets")), st.integers(0, len(LABELS) - 1)),
+    st.tuples(st.just("end"), st.sampled_from(("top", "bottom"))),
+    st.tuples(st.just("rank"), st.sampled_from(("weight", "contribution", "random"))),
+    st.tuples(st.just("scope"), st.sampled_from(("unit", "class"))),
+    st.tuples(st.just("seed"), st.integers(0, 3)),
+    st.tuples(st.just("cam"), st.sampled_from(("target", "prediction"))),
+    st.tuples(st.sampled_from(("back", "forth")), st.none()),
+)
+
+
+@settings(max_examples=15, deadline=None)
+@given(moves=st.lists(MOVES, max_size=6))
+def test_after_any_moves_the_panel_shows_what_a_fresh_one_with_the_same_settings_shows(moves):
+    used = Panel(ToyModel(), IMAGES, size=SIZE)
+    for name, value in moves:
+        control = getattr(used._controls, name)
+        if value is None:
+            control.click()
+        else:
+            control.value = value
+    at = used.state
+    fresh = Panel(
+        ToyModel(), IMAGES[at.image], target=at.target, rank=at.rank, scope=at.scope, seed=at.seed, cam=at.cam,
+        size=SIZE, **({"top": at.k} if at.end == "top" else {"bottom": at.k}),
+    )  # fmt: skip
+    assert used._controls.error.value == ""
+    same = used._controls.frame.value == fresh._controls.frame.value or at.k == 0  # "0 from the bottom" has no place
+    shown = {name: widget.value for widget, name in used._controls.watched()}
+    used.close()
+    fresh.close()
+    assert same
+    assert shown == {name: getattr(at, name) for name in shown}
+
+
+def test_each_move_draws_once_and_a_move_to_the_same_place_not_at_all(made, draws):
+    controls = made()._controls
+    draws.clear()
+    for name, value in (("k", 2), ("image", 1), ("images", 2), ("targets", 3), ("target", 0), ("rank", "random"),
+                        ("seed", 5), ("scope", "class"), ("end", "bottom"), ("cam", "prediction")):  # fmt: skip
+        if getattr(controls, name).value == value:
+            continue
+        draws.clear()
+        getattr(controls, name).value = value
+        assert len(draws) == 1, name
+        getattr(controls, name).value = value
+        assert len(draws) == 1, name
+
+
+def test_the_network_runs_once_for_each_image(made):
+    model = ToyModel()
+    controls = made(model)._controls
+    for k in range(UNITS):
+        controls.k.value = k
+    controls.rank.value, controls.target.value = "random", 2
+    assert model.calls == 1
+    controls.image.value = 1
+    controls.image.value = 0
+    assert model.calls == 2
+
+
+# ---------------------------------------------------------------------------------------------- controls
+
+
+def test_another_image_brings_its_own_prediction_and_keeps_k_and_the_rest(made):
+    a_panel = made(target="sea", top=3, rank="contribution", scope="class")
+    a_panel._controls.image.value = 2
+    prediction = Sweep(ToyModel()(IMAGES[2])).target
+    expected = State(image=2, target=prediction, k=3, rank="contribution", scope="class")
+    assert a_panel.state == expected
+
+
+def test_classes_are_listed_by_intact_probability_with_the_prediction_first(made):
+    controls = made()._controls
+    for image in range(3):
+        controls.image.value = image
+        intact = Sweep(ToyModel()(IMAGES[image])).probabilities()
+        for widget in (controls.target, controls.targets):
+            order = [index for _, index in widget.options]
+            assert order == sorted(range(len(LABELS)), key=lambda c: -intact[c])
+            assert all(text.startswith(LABELS[c]) and text.endswith("%") for text, c in widget.options)
+        assert controls.target.value == controls.target.options[0][1]
+
+
+def test_slider_and_list_of_images_and_classes_follow_each_other(made):
+    controls = made()._controls
+    controls.image.value = 1
+    assert controls.images.value == 1
+    controls.images.value = 2
+    assert controls.image.value == 2
+    controls.targets.value = 3
+    assert controls.target.value == 3
+    controls.target.value = 1
+    assert controls.targets.value == 1
+
+
+def test_the_buttons_step_by_one_unit_and_stop_at_the_ends(made):
+    a_panel = made()
+    controls = a_panel._controls
+    controls.back.click()
+    assert a_panel.state.k == controls.k.value == 0
+    controls.forth.click()
+    assert a_panel.state.k == controls.k.value == 1
+    controls.k.value = UNITS
+    controls.forth.click()
+    assert a_panel.state.k == UNITS
+
+
+def test_play_drives_the_slider_in_the_browser(made):
+    controls = made()._controls
+    (link,) = controls.links
+    assert {w.model_id for w, _ in (link.source, link.target)} == {controls.play.model_id, controls.k.model_id}
+    assert (controls.play.min, controls.play.max) == (controls.k.min, controls.k.max) == (0, UNITS)
+
+
+def test_the_seed_is_shown_only_where_chance_ranks(made):
+    controls = made()._controls
+    assert controls.seed.layout.display == "none"
+    controls.rank.value = "random"
+    assert controls.seed.layout.display is None
+
+
+def test_slider_and_picture_have_the_classes_that_tools_look_for(made):
+    controls = made()._controls
+    assert "ud-k" in controls.k._dom_classes and "ud-frame" in controls.frame._dom_classes
+
+
+def test_every_control_explains_itself(made):
+    controls = made()._controls
+    for widget in (*(w for w, _ in controls.watched()), controls.play, controls.back, controls.forth, controls.save):
+        assert widget.tooltip, widget
+
+
+def test_names_are_shown_as_text_never_as_html(made, folder):
+    (folder / "<img src=x onerror=alert(1)>.png").write_bytes(b"bad")
+    controls = settle(made(images=folder))
+    assert not any(getattr(w, "description_allow_html", False) for w, _ in controls.watched())
+    assert "<img" not in controls.notes.value and "&lt;img src=x" in controls.notes.value
+
+
+def test_the_start_can_be_chosen(made):
+    chosen = dict(target="palm & co", rank="random", seed=7, scope="class", bottom=2, cam="prediction")
+    a_panel = made(**chosen)
+    assert a_panel.state == State(0, 3, 2, "bottom", "random", "class", 7, "prediction")
+    assert [a_panel._controls.k.value, a_panel._controls.end.value] == [2, "bottom"]
+
+
+# ---------------------------------------------------------------------------------------------- images
+
+
+def test_bad_files_are_named_with_the_reason_while_the_rest_load(made, folder):
+    controls = settle(made(images=folder))
+    assert [name for name, _ in controls.images.options] == ["a.png", "c.PNG"]
+    assert "1 of 3 images cannot be read" in controls.notes.value and "b.jpg" in controls.notes.value
+    controls.images.value = 2
+    assert controls.error.value == ""
+
+
+def test_the_first_image_that_can_be_read_is_shown_first(made, folder):
+    (folder / "a.png").write_bytes(b"")
+    a_panel = made(images=folder)
+    assert a_panel.state.image == 2 and "a.png" in a_panel._controls.notes.value
+
+
+def test_where_no_image_can_be_read_the_reasons_are_given_and_no_widget_is_left(tmp_path):
+    (tmp_path / "only.png").write_bytes(b"")
+    before = set(_instances)
+    with pytest.raises(ImageError, match="none of 1 can be read.*only.png"):
+        Panel(ToyModel(), tmp_path)
+    assert set(_instances) == before
+
+
+@pytest.mark.parametrize("images", [[], "no/such/folder", ["no-such-file.png"]])
+def test_images_that_are_not_there_are_refused(images):
+    with pytest.raises(ImageError, match="images: "):
+        Panel(ToyModel(), images)
+
+
+def test_an_empty_folder_is_refused(tmp_path):
+    with pytest.raises(ImageError, match="nothing to show"):
+        gather(tmp_path)
+
+
+def test_without_samples_scenes_are_rendered(monkeypatch, tmp_path):
+    monkeypatch.setattr(panel, "SAMPLES", tmp_path / "gone")
+    sources = gather()
+    assert len(sources) >= 16 and load_image(sources[0].get()).shape == (448, 448, 3)
+
+
+# ---------------------------------------------------------------------------------------------- failures
+
+
+class FragileModel(ToyModel):
+    """Refuses the second image."""
+
+    error = RuntimeError("<script>alert(1)</script> the network broke")
+
+    def __call__(self, image):
+        if np.array_equal(image, IMAGES[1]):
+            raise self.error
+        return super().__call__(image)
+
+
+def test_a_failure_is_shown_and_leaves_picture_state_and_controls_as_they_were(made):
+    a_panel = made(FragileModel(), top=2)
+    controls, before, frame = a_panel._controls, a_panel.state, a_panel._controls.frame.value
+    controls.images.value = 1
+    assert "the network broke" in controls.error.value and "<script>" not in controls.error.value
+    assert a_panel.state == before and controls.frame.value == frame
+    assert controls.image.value == controls.images.value == 0
+    controls.k.value = 3
+    assert controls.error.value == "" and a_panel.state.k == 3
+
+
+def test_an_interrupt_passes_on_but_leaves_picture_and_controls_in_step(made):
+    model = FragileModel()
+    model.error = KeyboardInterrupt()
+    a_panel = made(model)
+    before = a_panel.state
+    with pytest.raises(KeyboardInterrupt):
+        a_panel._controls.image.value = 1
+    assert a_panel.state == before and a_panel._controls.image.value == 0
+
+
+@pytest.mark.parametrize(
+    "wrong, error",
+    [(dict(target="moon"), TargetError), (dict(rank="size"), ValueError), (dict(scope="all"), ValueError),
+     (dict(top=UNITS + 1), ValueError), (dict(top=1, bottom=1), ValueError), (dict(cam="both"), ValueError),
+     (dict(size=(10, 10)), ValueError), (dict(model=3), ValueError), (dict(model="no such model"), ValueError)],
+)  # fmt: skip
+def test_a_bad_argument_is_refused_and_leaves_no_widget(wrong, error):
+    before = set(_instances)
+    with pytest.raises(error):
+        Panel(**{"model": ToyModel(), "images": IMAGES, "size": SIZE} | wrong)
+    assert set(_instances) == before
+
+
+# ---------------------------------------------------------------------------------------------- closing
+
+
+def test_closing_leaves_no_widget_and_no_thread_and_may_be_done_twice(folder):
+    before = set(_instances)
+    a_panel = Panel(ToyModel(), folder, size=SIZE)
+    controls = a_panel._controls
+    controls.k.value = 3
+    assert len(_instances) > len(before)
+    a_panel.close()
+    a_panel.close()
+    assert set(_instances) == before
+    wait_until(lambda: not any(t.name.startswith("unitdrop") for t in threading.enumerate()))
+    controls.k.value = 4
+    assert a_panel.state.k == 3
+    assert a_panel._repr_mimebundle_() == {"text/plain": "Panel (closed)"}
+
+
+def test_a_panel_shows_itself_as_one_widget(made):
+    bundle = made()._repr_mimebundle_()
+    assert "application/vnd.jupyter.widget-view+json" in bundle
+
+
+def test_a_cell_that_runs_again_closes_what_it_made_before_and_only_that(monkeypatch, made):
+    monkeypatch.setattr(panel, "_shown", {})
+    run = {"cell": "one", "run": "1"}
+    monkeypatch.setattr(panel, "_cell", lambda: (run["cell"], run["run"]))
+    first, beside = made(), made()
+    run.update(cell="two", run="2")
+    elsewhere = made()
+    run.update(cell="one", run="3")
+    again = made()
+    closed = [each._closed.is_set() for each in (first, beside, elsewhere, again)]
+    assert closed == [True, True, False, False]
+
+
+def test_outside_a_notebook_panels_leave_each_other_alone(made):
+    first, second = made(), made()
+    assert not first._closed.is_set() and not second._closed.is_set()
+
+
+# ---------------------------------------------------------------------------------------------- GIF
+
+
+def test_save_gif_writes_the_present_sweep_under_a_safe_name_and_says_where(made, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    controls = made(target="sand/dune", bottom=1)._controls
+    controls.save.click()
+    wait_until(lambda: not controls.save.disabled)
+    (path,) = tmp_path.iterdir()
+    assert controls.error.value == "" and str(path) in controls.status.value
+    assert "/" not in path.name and "sand-dune" in path.name
+    with Image.open(path) as gif:
+        assert gif.format == "GIF" and gif.n_frames > 1
+
+
+def test_while_a_gif_is_written_the_sliders_live_and_a_second_click_does_nothing(made, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    go, started = threading.Event(), []
+
+    def slow(path, sweep, *, view, progress):
+        started.append(path)
+        progress(1, 2)
+        assert go.wait(30)
+        path.write_bytes(b"GIF")
+        return path
+
+    monkeypatch.setattr(export, "save_gif", slow)
+    a_panel = made()
+    a_panel._controls.save.click()
+    wait_until(lambda: "frame 1 of 2" in a_panel._controls.status.value)
+    a_panel._controls.save.click()
+    a_panel._controls.k.value = 4
+    assert a_panel.state.k == 4 and len(started) == 1
+    go.set()
+    wait_until(lambda: "Saved" in a_panel._controls.status.value)
+
+
+def test_a_failed_gif_is_reported_in_the_panel(made, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+
+    def broken(*_, **__):
+        raise export.ExportError("no room left")
+
+    monkeypatch.setattr(export, "save_gif", broken)
+    controls = made()._controls
+    controls.save.click()
+    wait_until(lambda: not controls.save.disabled)
+    assert "no room left" in controls.error.value and "Saved" not in controls.status.value
+
+
+def test_closing_the_panel_stops_the_gif(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    a_panel = Panel(ToyModel(), IMAGES, size=SIZE)
+    a_panel._controls.save.click()
+    a_panel.close()
+    wait_until(lambda: not any(t.name == "unitdrop-gif" for t in threading.enumerate()))
+    assert list(tmp_path.iterdir()) == []
+
+
+# ---------------------------------------------------------------------------------------------- threads
+
+
+def test_callbacks_from_several_threads_end_in_a_picture_of_the_state(made):
+    a_panel = made()
+    controls = a_panel._controls
+
+    def hammer(name, values):
+        for value in values:
+            getattr(controls, name).value = value
+
+    jobs = [("k", [1, 4, 2, 5] * 3), ("targets", [0, 1, 2, 3] * 3), ("images", [1, 2, 0] * 3)]
+    threads = [threading.Thread(target=hammer, args=job) for job in jobs]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert controls.error.value == ""
+    assert controls.frame.value == a_panel._draw(a_panel.state)
+    assert {name: w.value for w, name in controls.watched()} == {
+        name: getattr(a_panel.state, name) for _, name in controls.watched()
+    }

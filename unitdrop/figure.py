@@ -1,0 +1,803 @@
+"""The picture of a sweep: the CAM over the image, the classes, the curve, drawn once and then only updated.
+
+`SweepFigure` turns a `Sweep` and a window of dropped units into pixels. It owns one matplotlib `Figure` (no
+pyplot, so nothing is registered globally and nothing leaks), makes its artists once, and keeps the drawing of
+everything that stays put while k moves; a new k restores that background and draws only what changed.
+
+What a picture promises:
+
+- it is a pure function of ``(sweep, top, bottom, view)``: no move leaves a trace in a later picture;
+- colour limits, axis limits and the choice of classes are fixed per sweep, so evidence is seen to drain and
+  is never rescaled away. Colours run from 0 to the maximum of the *intact* CAM of the *target*, whichever CAM
+  is shown; what lies outside takes the end colours, and the ticks say "≤" and "≥".
+  Negative evidence (which speaks against the class) therefore looks like none: the map answers "what speaks
+  for the class?", and a diverging scale over a photograph cannot be read;
+- the rcParams and styles of the session have no say in it.
+
+Colours of classes are those of Okabe & Ito (2008, "Color Universal Design"), and no mark is made by colour
+alone: the target carries a diamond, the prediction an arrow, every line its own dashes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import cv2
+import matplotlib
+import numpy as np
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from matplotlib.font_manager import FontProperties, findfont, get_font
+from matplotlib.lines import Line2D
+from matplotlib.patches import Polygon, Rectangle
+from matplotlib.ticker import MaxNLocator
+from PIL import Image
+
+from unitdrop import heatmap
+from unitdrop.sweep import Sweep
+
+__all__ = ["Plan", "SweepFigure", "View", "plan"]
+
+#: The size, in pixels, that all positions below are drawn up for; other sizes scale them.
+WIDTH, HEIGHT = 960, 540
+SMALLEST, LARGEST = 160, 4096
+MAX_ROWS = 12  # bars at most, the row of "others" not counted
+HEIRS = 3  # inheriting classes that get a curve of their own
+CEILINGS = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0)
+
+PAPER, INK, GREY, FAINT, TRAY, BAND = "#ffffff", "#1b2430", "#5d6875", "#dfe3e8", "#f3f5f7", "#d3d9e0"
+TARGET = ("#0072b2", "-")
+OTHERS = (("#d55e00", (0, (5, 1.6))), ("#009e73", (0, (6, 1.5, 1.2, 1.5))), ("#b0578d", (0, (1.3, 1.2))),
+          ("#8a6d00", (0, (9, 2))))
+FAMILY = "DejaVu Sans"  # ships with matplotlib: the same glyphs everywhere
+DIAMOND, ARROW = "\N{BLACK DIAMOND}", "\N{BLACK LEFT-POINTING TRIANGLE}"
+
+
+@dataclass(frozen=True)
+class View:
+    """How a sweep is looked at; the numbers do not depend on it.
+
+    Parameters
+    ----------
+    cam : {"target", "prediction"}
+        Whose CAM is shown: the sweep's target, or the class predicted at the shown window.
+    cmap : str
+        Name of a matplotlib colour map; the default is perceptually uniform and safe for the colour-blind.
+    opacity : float
+        Of the colours over the image, from 0 (image only) to 1 (colours only).
+    top_classes : int
+        How many classes get a bar, 2 to 12; the rest are summed in a bar of their own.
+    end : {"auto", "top", "bottom"}
+        The end of the ranking that the curve follows, the other end being held where it is. "auto" follows
+        the bottom where only bottom units are dropped, and the top otherwise.
+
+    Raises
+    ------
+    ValueError
+        Naming the field, what was expected, and what arrived.
+
+    Examples
+    --------
+    >>> View(opacity=0.4).cam
+    'target'
+    >>> View(cam="both")
+    Traceback (most recent call last):
+        ...
+    ValueError: View(cam=...): expected one of 'target', 'prediction', got 'both'
+    """
+
+    cam: str = "target"
+    cmap: str = "inferno"
+    opacity: float = 0.55
+    top_classes: int = 6
+    end: str = "auto"
+
+    def __post_init__(self) -> None:
+        _one_of("cam", self.cam, ("target", "prediction"))
+        _one_of("end", self.end, ("auto", "top", "bottom"))
+        if not isinstance(self.cmap, str) or self.cmap not in matplotlib.colormaps:
+            raise ValueError(f"View(cmap=...): expected a matplotlib colour map, got {self.cmap!r}")
+        if not 0 <= self.opacity <= 1:
+            raise ValueError(f"View(opacity=...): expected a number from 0 to 1, got {self.opacity!r}")
+        if not 2 <= self.top_classes <= MAX_ROWS or int(self.top_classes) != self.top_classes:
+            raise ValueError(
+                f"View(top_classes=...): expected a whole number, 2 to {MAX_ROWS}, got {self.top_classes!r}"
+            )
+
+
+def _one_of(name: str, value: str, choices: Sequence[str]) -> None:
+    if value not in choices:
+        raise ValueError(f"View({name}=...): expected one of {str(tuple(choices))[1:-1]}, got {value!r}")
+
+
+# ---------------------------------------------------------------------------------------------- numbers
+
+
+@dataclass(frozen=True, eq=False)
+class Plan:
+    """Everything in the picture that stays put while k moves: numbers only, nothing drawn.
+
+    Attributes
+    ----------
+    sweep : Sweep
+    end : {"top", "bottom"}
+        The end of the ranking along which k runs.
+    fixed : int
+        Units dropped from the other end.
+    curve : ndarray, shape (n + 1, C), float32
+        Probabilities for k = 0..n dropped from ``end``, with n = U - ``fixed``.
+    rows : tuple of int
+        Classes with a bar, by intact probability, highest first.
+    lines : tuple of int
+        Classes with a curve, the target first.
+    flip : tuple (k, index), or None
+        The smallest k on ``curve`` whose prediction is not the target, and the class that wins there.
+    band : ndarray, shape (2, n + 1), or None
+        5th and 95th percentile of the target's probability over 20 random orders. None where the other end
+        is held down too: random orders of *all* units are no control for that.
+    limits : tuple of float
+        Evidence at the two ends of the colour scale: 0 and the maximum of the target's intact CAM.
+    ceiling : float
+        Upper limit of the probability axes.
+    """
+
+    sweep: Sweep
+    end: str
+    fixed: int
+    curve: np.ndarray
+    rows: tuple[int, ...]
+    lines: tuple[int, ...]
+    flip: tuple[int, int] | None
+    band: np.ndarray | None
+    limits: tuple[float, float]
+    ceiling: float
+
+    def window(self, k: int) -> tuple[int, int]:
+        """``(top, bottom)`` for k units dropped from this plan's end."""
+        return (k, self.fixed) if self.end == "top" else (self.fixed, k)
+
+    @property
+    def colours(self) -> dict[int, tuple]:
+        """Class index to its (colour, dashes); classes without a curve are absent."""
+        return dict(zip(self.lines, (TARGET, *OTHERS), strict=False))
+
+
+def plan(sweep: Sweep, top: int = 0, bottom: int = 0, view: View = View()) -> Plan:
+    """Decide all that stays fixed while k moves along one end of a sweep's ranking.
+
+    Parameters
+    ----------
+    sweep : Sweep
+    top, bottom : int
+        Units dropped from either end; only the end that ``view`` does not follow matters.
+    view : View
+
+    Returns
+    -------
+    Plan
+
+    Raises
+    ------
+    ValueError
+        If the window is not one of the sweep's.
+    """
+    end = view.end if view.end != "auto" else ("bottom" if bottom and not top else "top")
+    fixed = bottom if end == "top" else top
+    curve = _curve(sweep, end, fixed)
+    flip = _flip(sweep, end, fixed, len(curve))
+    lines = _lines(sweep, curve, flip)
+    rows = _rows(sweep.probabilities(), lines, int(view.top_classes))
+    peak = float(sweep.cam().max())
+    return Plan(
+        sweep=sweep, end=end, fixed=fixed, curve=curve, rows=rows, lines=lines, flip=flip,
+        band=None if fixed else sweep.random_band(),
+        limits=(0.0, peak if peak > 0 else 1.0),
+        ceiling=_ceiling(float(max(curve[:, list(lines)].max(), sweep.probabilities()[list(rows)].max()))),
+    )  # fmt: skip
+
+
+def _curve(sweep: Sweep, end: str, fixed: int) -> np.ndarray:
+    if end == "top" and not fixed:
+        return sweep.curve
+    steps = range(sweep.units - fixed + 1)
+    if end == "top":
+        return np.stack([sweep.probabilities(k, fixed) for k in steps])
+    return np.stack([sweep.probabilities(fixed, k) for k in steps])
+
+
+def _flip(sweep: Sweep, end: str, fixed: int, steps: int) -> tuple[int, int] | None:
+    # Asked of the sweep, not of the curve: rounding to float32 could make a tie where there is none.
+    if end == "top" and not fixed:
+        return None if sweep.flip is None else (sweep.flip.k, sweep.flip.index)
+    for k in range(steps):
+        winner = sweep.prediction(*((k, fixed) if end == "top" else (fixed, k)))
+        if winner != sweep.target:
+            return k, winner
+    return None
+
+
+def _lines(sweep: Sweep, curve: np.ndarray, flip: tuple[int, int] | None) -> tuple[int, ...]:
+    """Classes with a curve: the target, the usurper, the intact prediction, those that gain most."""
+    if curve is sweep.curve:
+        heirs = sweep.heirs(HEIRS)
+    else:
+        gain = (curve - curve[0]).max(axis=0)
+        heirs = tuple(int(c) for c in np.argsort(-gain, kind="stable") if gain[c] > 0)[:HEIRS]
+    wanted = [sweep.target, *([flip[1]] if flip else []), int(sweep.prediction()), *heirs]
+    return tuple(dict.fromkeys(wanted))[: HEIRS + 1]
+
+
+def _rows(intact: np.ndarray, lines: tuple[int, ...], count: int) -> tuple[int, ...]:
+    by_probability = [int(c) for c in np.argsort(-intact, kind="stable")]
+    chosen = tuple(dict.fromkeys([*lines[: max(count - 1, 1)], *by_probability]))[:count]
+    return tuple(sorted(chosen, key=by_probability.index))
+
+
+def _ceiling(peak: float) -> float:
+    return next((c for c in CEILINGS if peak <= c), 1.0)
+
+
+# ---------------------------------------------------------------------------------------------- text
+
+
+def percent(p: float) -> str:
+    """A probability for people, never rounded to a certainty that is not there.
+
+    >>> percent(0.4137), percent(0.99996), percent(1e-6), percent(0.0)
+    ('41.4 %', '>99.9 %', '<0.1 %', '0 %')
+    """
+    if p in (0, 1):
+        return f"{100 * p:.0f} %"
+    return "<0.1 %" if p < 0.0005 else ">99.9 %" if p >= 0.9995 else f"{100 * p:.1f} %"
+
+
+def _number(x: float) -> str:
+    """Three significant digits at most, with a true minus sign."""
+    return f"{x:.3g}".replace("-", "\N{MINUS SIGN}")
+
+
+def _printable(text: str) -> str:
+    """One line of glyphs that the font has, so that no label can break the layout or print a warning."""
+    known = get_font(findfont(FontProperties(family=FAMILY))).get_charmap()
+    return "".join(c if ord(c) in known else "\N{WHITE SQUARE}" for c in " ".join(str(text).split()))
+
+
+def _font(size: float, bold: bool = False) -> FontProperties:
+    # Everything is said explicitly: what is left out would be taken from the session's rcParams.
+    return FontProperties(
+        family=FAMILY, size=size, weight="bold" if bold else "normal", style="normal", variant="normal",
+        stretch="normal", math_fontfamily="dejavusans",
+    )  # fmt: skip
+
+
+# ---------------------------------------------------------------------------------------------- drawing
+
+
+class _Sheet:
+    """The figure and its canvas, addressed in design pixels from the top left corner."""
+
+    def __init__(self, width: int, height: int) -> None:
+        dpi = 100 * min(width / WIDTH, height / HEIGHT)
+        # The epsilon keeps matplotlib, which truncates, from losing a pixel to rounding.
+        inches = ((width + 1e-3) / dpi, (height + 1e-3) / dpi)
+        self.figure = Figure(inches, dpi, facecolor=PAPER, edgecolor=PAPER, frameon=True, layout="none")
+        self.canvas = FigureCanvasAgg(self.figure)
+        self.width, self.height = width, height
+        self.moving: list = []  # artists that change with k, in drawing order
+        self._fitted: dict[tuple, str] = {}
+
+    def axes(self, left: float, top: float, width: float, height: float):
+        box = [left / WIDTH, 1 - (top + height) / HEIGHT, width / WIDTH, height / HEIGHT]
+        axes = self.figure.add_axes(box)
+        axes.set_axis_off()
+        axes.set_autoscale_on(False)
+        return axes
+
+    def text(self, x: float, y: float, size: float, *, bold=False, color=INK, ha="left", moving=False):
+        """An empty text whose baseline starts (ends, is centred) at x, y."""
+        text = self.figure.text(
+            x / WIDTH, 1 - y / HEIGHT, "", fontproperties=_font(size, bold), color=color, ha=ha,
+            va="baseline", parse_math=False, usetex=False, antialiased=True, animated=moving,
+        )  # fmt: skip
+        return self._keep(text, moving)
+
+    def add(self, axes, artist, moving: bool = False):
+        """Put a line or patch into axes."""
+        (axes.add_line if isinstance(artist, Line2D) else axes.add_patch)(artist)
+        artist.set_animated(moving)
+        return self._keep(artist, moving)
+
+    def _keep(self, artist, moving: bool):
+        if moving:
+            self.moving.append(artist)
+        return artist
+
+    def fit(self, label: str, width: float, size: float, bold: bool = False) -> str:
+        """``label`` in at most ``width`` design pixels, its end replaced by an ellipsis where it must be."""
+        key = (label, width, size, bold)
+        if key not in self._fitted:
+            if len(self._fitted) > 4096:
+                self._fitted.clear()
+            self._fitted[key] = self._cut(_printable(label), width * self.width / WIDTH, _font(size, bold))
+        return self._fitted[key]
+
+    def _cut(self, text: str, pixels: float, font: FontProperties) -> str:
+        measure = self.canvas.get_renderer().get_text_width_height_descent
+        low, high = 0, len(text)
+        if measure(text, font, False)[0] <= pixels:
+            return text
+        while low < high:  # the longest beginning that still fits together with its ellipsis
+            middle = (low + high + 1) // 2
+            fits = measure(text[:middle].rstrip() + "…", font, False)[0] <= pixels
+            low, high = (middle, high) if fits else (low, middle - 1)
+        return text[:low].rstrip() + "…"
+
+
+def _line(color: str, width: float, style="-", *, zorder=2.0, clip=True, marker="") -> Line2D:
+    line = Line2D([], [], color=color, linewidth=width, linestyle=style, marker=marker, markersize=7,
+                  markerfacecolor=color, markeredgecolor=PAPER, markeredgewidth=1.2, fillstyle="full",
+                  antialiased=True, dash_capstyle="butt", solid_capstyle="butt", drawstyle="default",
+                  dash_joinstyle="round", solid_joinstyle="round", zorder=zorder)  # fmt: skip
+    line.set_clip_on(clip)
+    return line
+
+
+def _patch(face: str, edge: str = "none", width: float = 0.0, zorder: float = 1) -> Rectangle:
+    return Rectangle((0, 0), 0, 0, facecolor=face, edgecolor=edge, linewidth=width, linestyle="-", hatch=None,
+                     antialiased=True, zorder=zorder, capstyle="butt", joinstyle="miter")  # fmt: skip
+
+
+@dataclass(frozen=True)
+class _Moment:
+    """One window of one plan: what the moving artists show."""
+
+    plan: Plan
+    top: int
+    bottom: int
+    view: View
+    now: np.ndarray
+    prediction: int
+
+    @property
+    def k(self) -> int:
+        return self.top if self.plan.end == "top" else self.bottom
+
+    @property
+    def shown(self) -> int:
+        """The class whose CAM is shown."""
+        return self.plan.sweep.target if self.view.cam == "target" else self.prediction
+
+    def label(self, index: int) -> str:
+        return self.plan.sweep.readout.labels[index]
+
+
+class _Header:
+    """How much is dropped and what the network says now; each fact has its place, so that none jumps."""
+
+    FACTS = (24, 336, 648)
+
+    def __init__(self, sheet: _Sheet) -> None:
+        self._sheet = sheet
+        self._count = sheet.text(24, 33, 15, bold=True, moving=True)
+        self._how = sheet.text(936, 33, 9.5, color=GREY, ha="right")
+        self._facts = [sheet.text(x, 57, 10.5, moving=True) for x in self.FACTS]
+
+    def lay_out(self, plan: Plan, view: View) -> None:
+        sweep = plan.sweep
+        order = f"random order, seed {sweep.seed}" if sweep.rank == "random" else f"ranked by {sweep.rank}"
+        reach = "silent for every class" if sweep.scope == "unit" else "silent for the target only"
+        words = f"{order} · scope {sweep.scope}: {reach}"
+        if sweep.readout.model:
+            words = f"network {sweep.readout.model} · {words}"
+        self._how.set_text(self._sheet.fit(words, 400 if plan.fixed else 520, 9.5))
+
+    def update(self, moment: _Moment) -> None:
+        sweep, fit = moment.plan.sweep, self._sheet.fit
+        ends = [f"{name} {n}" for n, name in ((moment.top, "top"), (moment.bottom, "bottom")) if n] or ["0"]
+        self._count.set_text(f"{' and '.join(ends)} of {sweep.units} units dropped".capitalize())
+        name, chance = fit(moment.label(moment.prediction), 140, 10.5), moment.now[moment.prediction]
+        target = fit(sweep.label, 170, 10.5)
+        facts = (f"prediction now {ARROW} {name} {percent(chance)}",
+                 f"target {DIAMOND} {target} {percent(moment.now[sweep.target])}", _edge(moment))  # fmt: skip
+        for text, fact in zip(self._facts, facts, strict=True):
+            text.set_text(fact)
+
+
+def _edge(moment: _Moment) -> str:
+    """The target's weight on the unit that was dropped last, at the end that moves."""
+    sweep = moment.plan.sweep
+    what = "weight at the threshold" if sweep.rank == "weight" else "weight of the last unit dropped"
+    if not moment.k:
+        return f"{what} –"
+    weight = sweep.weights_ranked[moment.k - 1 if moment.plan.end == "top" else sweep.units - moment.k]
+    return f"{what} {_number(float(weight))}"
+
+
+class _Picture:
+    """The image under the CAM, pasted pixel by pixel, and the colour bar."""
+
+    BOX = (24, 92, 384, 372)
+
+    def __init__(self, sheet: _Sheet) -> None:
+        self._sheet = sheet
+        left, top, width, height = self.BOX
+        tray = sheet.axes(*self.BOX)
+        tray.set(xlim=(0, 1), ylim=(0, 1))
+        ground = sheet.add(tray, _patch(TRAY))
+        ground.set_bounds(0, 0, 1, 1)
+        self._title = sheet.text(left, 83, 11, bold=True, moving=True)
+        bar = sheet.axes(left, top + height + 10, width, 9)
+        self._ramp = bar.imshow(
+            np.arange(256)[None], aspect="auto", extent=(0, 1, 0, 1), interpolation="nearest", cmap="inferno",
+            vmin=0, vmax=255, origin="lower", resample=False,
+        )  # fmt: skip
+        y = top + height + 33
+        places = ((left, "left"), (left + width / 2, "center"), (left + width, "right"))
+        self._ticks = [sheet.text(x, y, 8.5, color=GREY, ha=ha) for x, ha in places]
+        caption = sheet.text(left + width / 2, y + 17, 8.5, color=GREY, ha="center")
+        caption.set_text("evidence (weight × activation); scale: the target's intact CAM")
+        self._base: np.ndarray | None = None
+        self._corner = (0, 0)
+
+    def lay_out(self, plan: Plan, view: View) -> None:
+        low, high = plan.limits
+        self._ramp.set_cmap(view.cmap)
+        words = (f"≤ {_number(low)}", _number((low + high) / 2), f"≥ {_number(high)}")
+        for tick, text in zip(self._ticks, words, strict=True):
+            tick.set_text(text)
+        self._place(plan.sweep.readout.image)
+
+    def _place(self, image: np.ndarray) -> None:
+        """Scale the image into the box, whole pixels only, so that pasting it needs no resampling."""
+        scale_x, scale_y = self._sheet.width / WIDTH, self._sheet.height / HEIGHT
+        left, width = self.BOX[0] * scale_x, self.BOX[2] * scale_x
+        top, height = self.BOX[1] * scale_y, self.BOX[3] * scale_y
+        scale = min(width / image.shape[1], height / image.shape[0])
+        size = (max(1, int(image.shape[1] * scale)), max(1, int(image.shape[0] * scale)))
+        self._base = np.asarray(Image.fromarray(image).resize(size, Image.Resampling.BICUBIC))
+        self._corner = (round(top + (height - size[1]) / 2), round(left + (width - size[0]) / 2))
+
+    def update(self, moment: _Moment) -> None:
+        name = moment.label(moment.shown)
+        self._title.set_text(self._sheet.fit(f"CAM of {moment.view.cam}: {name}", self.BOX[2], 11, bold=True))
+
+    def paste(self, pixels: np.ndarray, moment: _Moment) -> None:
+        """Write the blended picture into an RGBA buffer of the whole figure."""
+        cam = moment.plan.sweep.cam(moment.shown, moment.top, moment.bottom)
+        blended = heatmap.overlay(self._base, cam, moment.plan.limits, moment.view.cmap, moment.view.opacity)
+        y, x = self._corner
+        pixels[y : y + blended.shape[0], x : x + blended.shape[1], :3] = blended
+
+
+@dataclass
+class _Row:
+    """The artists of one bar."""
+
+    name: object
+    fill: Rectangle
+    outline: Rectangle
+    intact: object
+    now: object
+
+    def set_visible(self, on: bool) -> None:
+        for artist in vars(self).values():
+            artist.set_visible(on)
+
+
+class _Bars:
+    """Probabilities of the top classes: intact as an outline, now as a filled bar."""
+
+    BOX = (582, 92, 210, 184)
+    TALLEST = 30
+
+    def __init__(self, sheet: _Sheet) -> None:
+        self._sheet = sheet
+        left, top, width, height = self.BOX
+        self._axes = sheet.axes(*self.BOX)
+        self._grid = _probability_grid(sheet, self._axes, vertical=True)
+        places = [(left + width * f, top + height + 15, "center") for f in QUARTERS]
+        self._ticks = _probability_ticks(sheet, places)
+        legend = sheet.text(left - 142, 83, 9, color=GREY)
+        legend.set_text(f"{DIAMOND} target   {ARROW} prediction now")
+        for x, words in ((862, "intact \N{WHITE RECTANGLE}"), (924, "now \N{BLACK RECTANGLE}")):
+            sheet.text(x, 83, 9, color=GREY, ha="right").set_text(words)
+        self._rows = [self._row() for _ in range(MAX_ROWS + 1)]
+        self._arrow = sheet.text(930, 0, 10, bold=True, moving=True)
+
+    def _row(self) -> _Row:
+        left, sheet = self.BOX[0], self._sheet
+        return _Row(
+            name=sheet.text(left - 8, 0, 10, ha="right"),
+            fill=sheet.add(self._axes, _patch(GREY), moving=True),
+            outline=sheet.add(self._axes, _patch("none", INK, 0.9), moving=True),
+            intact=sheet.text(862, 0, 9, color=GREY, ha="right"),
+            now=sheet.text(924, 0, 10, ha="right", moving=True),
+        )
+
+    def lay_out(self, plan: Plan, view: View) -> None:
+        others = len(plan.rows) < plan.sweep.readout.classes
+        count = len(plan.rows) + others
+        height = min(self.BOX[3] / count, self.TALLEST)
+        self._axes.set(xlim=(0, plan.ceiling), ylim=(self.BOX[3] / height - 0.5, -0.5))
+        _set_probability_scale(self._grid, self._ticks, plan.ceiling, vertical=True)
+        for i, row in enumerate(self._rows):
+            row.set_visible(i < count)
+            if i < count:
+                self._lay_row(row, i, height, plan)
+
+    def _lay_row(self, row: _Row, i: int, height: float, plan: Plan) -> None:
+        sweep = plan.sweep
+        index = plan.rows[i] if i < len(plan.rows) else None
+        label = _others(plan) if index is None else sweep.readout.labels[index]
+        y = 1 - (self.BOX[1] + (i + 0.5) * height + 4) / HEIGHT
+        for text in (row.name, row.intact, row.now):
+            text.set_y(y)
+        is_target, size = index == sweep.target, 10 if height >= 18 else 8
+        name = self._sheet.fit(label, 118 if is_target else 134, size, is_target)
+        row.name.set(text=f"{DIAMOND} {name}" if is_target else name, fontproperties=_font(size, is_target))
+        row.intact.set_fontproperties(_font(size - 1))
+        row.now.set_fontproperties(_font(size))
+        row.name.set_color(TARGET[0] if is_target else GREY if index is None else INK)
+        intact = _mass(sweep.probabilities(), index, plan.rows)
+        row.intact.set_text(percent(intact))
+        row.outline.set_bounds(0, i - 0.34, intact, 0.68)
+        row.fill.set_facecolor(plan.colours.get(index, ("#9aa5b1",))[0])
+
+    def update(self, moment: _Moment) -> None:
+        plan = moment.plan
+        classes = (*plan.rows, None)
+        for i, (row, index) in enumerate(zip(self._rows, classes, strict=False)):
+            now = _mass(moment.now, index, plan.rows)
+            row.fill.set_bounds(0, i - 0.24, now, 0.48)
+            row.now.set_text(percent(now))
+        at = plan.rows.index(moment.prediction) if moment.prediction in plan.rows else len(plan.rows)
+        self._arrow.set(text=ARROW, y=self._rows[at].now.get_position()[1])
+
+
+def _others(plan: Plan) -> str:
+    count = plan.sweep.readout.classes - len(plan.rows)
+    return "1 other class" if count == 1 else f"{count} other classes"
+
+
+def _mass(probabilities: np.ndarray, index: int | None, rows: tuple[int, ...]) -> float:
+    """The probability of a class, or of all classes without a row of their own (index None)."""
+    if index is not None:
+        return float(probabilities[index])
+    rest = np.delete(probabilities.astype(np.float64), list(rows)).sum()
+    return float(min(max(rest, 0.0), 1.0))
+
+
+class _Curves:
+    """Probability against the number of units dropped, with the flip and the band of random orders."""
+
+    BOX = (500, 326, 320, 148)
+    KEY = 834  # where the legend stands: beside the data, never on it
+
+    def __init__(self, sheet: _Sheet) -> None:
+        self._sheet = sheet
+        left, top, width, height = self.BOX
+        axes = self._axes = sheet.axes(*self.BOX)
+        self._grid = _probability_grid(sheet, axes, vertical=False)
+        places = [(left - 7, top + height * (1 - f) + 3.5, "right") for f in QUARTERS]
+        self._yticks = _probability_ticks(sheet, places)
+        self._xticks = [sheet.text(0, top + height + 16, 8.5, color=GREY, ha="center") for _ in range(9)]
+        self._xlabel = sheet.text(left + width / 2, top + height + 34, 9, color=GREY, ha="center")
+        ylabel = sheet.text(left - 54, top + height / 2, 9, color=GREY, ha="center")
+        ylabel.set(text="probability", rotation=90, va="center")
+        self._band = sheet.add(axes, Polygon([(0, 0)] * 3, closed=True, facecolor=BAND, edgecolor="none",
+                                             linewidth=0, antialiased=True, zorder=1))  # fmt: skip
+        styles = (TARGET, *OTHERS[:HEIRS])
+        self._lines = [sheet.add(axes, _line(c, 2.4 if s == "-" else 1.7, s, zorder=4 - i / 10))
+                       for i, (c, s) in enumerate(styles)]  # fmt: skip
+        self._flip_line = sheet.add(axes, _line(INK, 1.0, (0, (2, 2)), zorder=3))
+        self._flip_name = sheet.text(0, top - 8, 9.5)
+        self._legend = _Legend(sheet, self.KEY, top + 10, styles)
+        self._here = sheet.add(axes, _line(INK, 1.1, zorder=5), moving=True)
+        self._dot = sheet.add(axes, _line(TARGET[0], 0, "-", zorder=6, clip=False, marker="o"), moving=True)
+
+    def lay_out(self, plan: Plan, view: View) -> None:
+        steps = np.arange(len(plan.curve))
+        self._axes.set(xlim=(0, max(len(steps) - 1, 1)), ylim=(0, plan.ceiling))
+        _set_probability_scale(self._grid, self._yticks, plan.ceiling, vertical=False)
+        for i, line in enumerate(self._lines):
+            line.set_visible(i < len(plan.lines))
+            if i < len(plan.lines):
+                line.set_data(steps, plan.curve[:, plan.lines[i]])
+        self._band.set_visible(plan.band is not None)
+        if plan.band is not None:
+            low, high = plan.band
+            self._band.set_xy(np.column_stack([[*steps, *steps[::-1]], [*low, *high[::-1]]]))
+        self._lay_axis(plan)
+        self._lay_flip(plan)
+        self._legend.lay_out(plan)
+
+    def _x(self, k: float, plan: Plan) -> float:
+        return self.BOX[0] + self.BOX[2] * k / max(len(plan.curve) - 1, 1)
+
+    def _lay_axis(self, plan: Plan) -> None:
+        n, units = len(plan.curve) - 1, plan.sweep.units
+        ticks = [t for t in MaxNLocator(6, integer=True).tick_values(0, max(n, 1)) if 0 <= t <= n]
+        for i, text in enumerate(self._xticks):
+            text.set_visible(i < len(ticks))
+            if i < len(ticks):
+                text.set(text=f"{ticks[i]:.0f}", x=self._x(ticks[i], plan) / WIDTH)
+        other = {"top": "bottom", "bottom": "top"}[plan.end]
+        held = f", {other} {plan.fixed} dropped too" if plan.fixed else ""
+        self._xlabel.set_text(f"units dropped from the {plan.end} (k of {units}{held})")
+
+    def _lay_flip(self, plan: Plan) -> None:
+        fit, left, width = self._sheet.fit, self.BOX[0], self.BOX[2]
+        if plan.flip is None:
+            name = fit(plan.sweep.label, 150, 9.5)
+            self._flip_line.set_data([], [])
+            self._flip_name.set(text=f"no flip: {name} stays predicted", x=left / WIDTH, ha="left")
+            return
+        k, index = plan.flip
+        name = fit(plan.sweep.readout.labels[index], 180, 9.5)
+        words = f"flip at k = {k}: {name}" if k else f"k = 0: {name} is predicted, not the target"
+        x = self._x(k, plan)
+        right = x > left + width / 2
+        self._flip_line.set_data([k, k], [0, plan.ceiling])
+        self._flip_name.set(text=words, x=(x + (4 if right else -4)) / WIDTH, ha="right" if right else "left")
+
+    def update(self, moment: _Moment) -> None:
+        k, p = moment.k, float(moment.now[moment.plan.sweep.target])
+        self._here.set_data([k, k], [0, moment.plan.ceiling])
+        self._dot.set_data([k], [p])
+
+
+class _Legend:
+    """Line samples with names, in a column beside the curves."""
+
+    STEP, SAMPLE, GAP = 21, 20, 26
+
+    def __init__(self, sheet: _Sheet, left: float, top: float, styles: Sequence[tuple]) -> None:
+        self._sheet, self._top = sheet, top
+        axes = sheet.axes(left, top - 12, self.SAMPLE, self.STEP * 7)
+        axes.set(xlim=(0, self.SAMPLE), ylim=(self.STEP * 7, 0))
+        self._samples = [sheet.add(axes, _line(c, 2.4 if s == "-" else 1.7, s)) for c, s in styles]
+        for i, sample in enumerate(self._samples):
+            sample.set_data([0, self.SAMPLE], [8 + self.STEP * i] * 2)
+        x = left + self.GAP
+        self._names = [sheet.text(x, top + self.STEP * i, 9, bold=i == 0) for i in range(len(styles))]
+        self._patch = sheet.add(axes, _patch(BAND))
+        self._words = [sheet.text(x, 0, 8.5, color=GREY) for _ in range(2)]
+
+    def lay_out(self, plan: Plan) -> None:
+        for i, (sample, name) in enumerate(zip(self._samples, self._names, strict=True)):
+            there = i < len(plan.lines)
+            sample.set_visible(there)
+            name.set_text(self._name(plan, i) if there else "")
+        self._patch.set_visible(plan.band is not None)
+        y = self.STEP * len(plan.lines)
+        self._patch.set_bounds(0, y + 3, self.SAMPLE, 13)
+        words = ("random orders", "(20; 5–95 %)") if plan.band is not None else ("", "")
+        for i, text in enumerate(self._words):
+            text.set(text=words[i], y=1 - (self._top + y + 1 + 14 * i) / HEIGHT)
+
+    def _name(self, plan: Plan, i: int) -> str:
+        return self._sheet.fit(plan.sweep.readout.labels[plan.lines[i]], 92, 9, bold=i == 0)
+
+
+QUARTERS = (0.0, 0.25, 0.5, 0.75, 1.0)
+
+
+def _probability_grid(sheet: _Sheet, axes, vertical: bool) -> list[Line2D]:
+    return [sheet.add(axes, _line(GREY if f == 0 else FAINT, 0.9, zorder=0.5, clip=False)) for f in QUARTERS]
+
+
+def _probability_ticks(sheet: _Sheet, places: list[tuple]) -> list:
+    return [sheet.text(x, y, 8.5, color=GREY, ha=ha) for x, y, ha in places]
+
+
+def _set_probability_scale(grid: list[Line2D], ticks: list, ceiling: float, vertical: bool) -> None:
+    for f, line, tick in zip(QUARTERS, grid, ticks, strict=True):
+        p, across = f * ceiling, (0, 1)
+        line.set_transform(line.axes.get_xaxis_transform() if vertical else line.axes.get_yaxis_transform())
+        line.set_data(*(([p, p], across) if vertical else (across, [p, p])))
+        tick.set_text(f"{100 * p:g} %")
+
+
+class SweepFigure:
+    """One figure that shows any window of any sweep.
+
+    Parameters
+    ----------
+    width, height : int
+        Pixels, 160 to 4096 each. The layout is drawn up for 960 x 540 and scales from there.
+
+    Raises
+    ------
+    ValueError
+        If a size is out of range.
+
+    Notes
+    -----
+    Not safe for use by two threads at once; give each thread its own.
+
+    Examples
+    --------
+    >>> figure = SweepFigure(480, 270)
+    >>> figure.size
+    (480, 270)
+    >>> figure.close()
+    """
+
+    def __init__(self, width: int = WIDTH, height: int = HEIGHT) -> None:
+        for name, value in (("width", width), ("height", height)):
+            if int(value) != value or not SMALLEST <= value <= LARGEST:
+                raise ValueError(
+                    f"SweepFigure({name}=...): expected {SMALLEST} to {LARGEST} whole pixels, got {value!r}"
+                )
+        self.size = (int(width), int(height))
+        self._sheet: _Sheet | None = _Sheet(*self.size)
+        self._picture = _Picture(self._sheet)
+        self._parts = (_Header(self._sheet), self._picture, _Bars(self._sheet), _Curves(self._sheet))
+        self._plan: Plan | None = None
+        self._key: tuple = ()
+        self._background: np.ndarray | None = None
+
+    def show(self, sweep: Sweep, top: int = 0, bottom: int = 0, view: View = View()) -> np.ndarray:
+        """Draw one window of a sweep.
+
+        Parameters
+        ----------
+        sweep : Sweep
+        top, bottom : int
+            Units dropped from the two ends of the ranking, ``top + bottom <= U``.
+        view : View
+
+        Returns
+        -------
+        ndarray, shape (height, width, 3), uint8
+            RGB; the caller's own. The same arguments give the same bytes, whatever was shown before.
+
+        Raises
+        ------
+        ValueError
+            If the window is not one of the sweep's.
+        RuntimeError
+            If the figure has been closed.
+        """
+        if self._sheet is None:
+            raise RuntimeError("SweepFigure.show: this figure is closed; make a new one")
+        moment = self._moment(sweep, top, bottom, view)
+        for part in self._parts:
+            part.update(moment)
+        pixels = self._pixels()
+        np.copyto(pixels, self._background)
+        self._picture.paste(pixels, moment)
+        renderer = self._sheet.canvas.get_renderer()
+        for artist in self._sheet.moving:
+            artist.draw(renderer)
+        return cv2.cvtColor(pixels, cv2.COLOR_RGBA2RGB)
+
+    def _moment(self, sweep: Sweep, top: int, bottom: int, view: View) -> _Moment:
+        now, prediction = sweep.probabilities(top, bottom), int(sweep.prediction(top, bottom))
+        end = view.end if view.end != "auto" else ("bottom" if bottom and not top else "top")
+        key = (end, bottom if end == "top" else top, view.cmap, view.top_classes)
+        if self._plan is None or self._plan.sweep is not sweep or self._key != key:
+            self._lay_out(plan(sweep, top, bottom, view), view)
+            self._key = key
+        return _Moment(self._plan, top, bottom, view, now, prediction)
+
+    def _lay_out(self, new: Plan, view: View) -> None:
+        """Draw everything that stays put while k moves, and keep its pixels."""
+        self._plan = None  # should anything below fail, the next picture starts afresh
+        for part in self._parts:
+            part.lay_out(new, view)
+        self._sheet.canvas.draw()
+        self._background = self._pixels().copy()
+        self._plan = new
+
+    def _pixels(self) -> np.ndarray:
+        """The canvas itself, (height, width, 4) uint8: writing here draws."""
+        return np.asarray(self._sheet.canvas.buffer_rgba())
+
+    def close(self) -> None:
+        """Let go of the figure, its canvas and its artists; closing twice is fine."""
+        if self._sheet is not None:
+            self._sheet.figure.clear()
+        self._sheet = self._picture = self._plan = self._background = None
+        self._parts = ()

@@ -1,0 +1,108 @@
+"""From a map to colours: upsample, colour between fixed limits, blend over the image."""
+
+from __future__ import annotations
+
+import operator
+from functools import lru_cache
+
+import cv2
+import numpy as np
+from matplotlib import colormaps
+
+
+def upsample(map: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """Stretch a map (h, w) over `size` = (H, W) pixels, edge on edge: (H, W) float32.
+
+    Bilinear between cell centres (half-pixel aligned); beyond the outermost centres the edge value holds.
+
+    Raises
+    ------
+    ValueError
+        The map is not two-dimensional, or the size is not two integers of at least 1.
+
+    Examples
+    --------
+    >>> upsample(np.array([[0.0, 4.0]]), (1, 4)).tolist()
+    [[0.0, 1.0, 3.0, 4.0]]
+    """
+    cells = np.ascontiguousarray(map, dtype=np.float32)
+    if cells.ndim != 2 or 0 in cells.shape:
+        raise ValueError(f"map: expected shape (h, w), none of them 0, got {cells.shape}; pass one map")
+    height, width = (operator.index(side) for side in size)
+    if min(height, width) < 1:
+        raise ValueError(f"size: expected (H, W) of at least 1 pixel each, got {size}")
+    return cv2.resize(cells, (width, height), interpolation=cv2.INTER_LINEAR)
+
+
+@lru_cache(maxsize=16)
+def _table(cmap: str) -> np.ndarray:
+    """Return the 256 colours of a matplotlib colour map: (256, 3) uint8, read-only."""
+    if cmap not in colormaps:
+        raise ValueError(f"cmap: matplotlib knows no colour map {cmap!r}; try inferno, viridis or turbo")
+    table = np.ascontiguousarray(colormaps[cmap](np.linspace(0, 1, 256), bytes=True)[:, :3])
+    table.flags.writeable = False
+    return table
+
+
+def colourise(map: np.ndarray, limits: tuple[float, float], cmap: str = "inferno") -> np.ndarray:
+    """Colour a map (H, W) between fixed limits: (H, W, 3) uint8.
+
+    `limits` = (lo, hi) take the first and the last colour of `cmap` (any name matplotlib knows); values
+    outside are clipped to them. With lo = hi, values up to lo take the first colour and the rest the last.
+
+    Raises
+    ------
+    ValueError
+        Limits not finite or lo > hi, NaN in the map, unknown colour map.
+
+    Examples
+    --------
+    >>> colourise(np.array([[-5.0, 0.0, 0.5, 1.0, 9.0]]), (0, 1), "gray")[0, :, 0].tolist()
+    [0, 0, 128, 255, 255]
+    """
+    lo, hi = (np.float32(limit) for limit in limits)
+    if not (np.isfinite(lo) and np.isfinite(hi) and lo <= hi):
+        raise ValueError(f"limits: expected finite lo <= hi, got {limits}; pass the intact map's range")
+    values = np.asarray(map, dtype=np.float32)
+    if np.isnan(values).any():
+        raise ValueError("map: holds NaN; pass finite values")
+    share = values > lo if lo == hi else (np.clip(values, lo, hi) - lo) / (hi - lo)
+    return _table(cmap)[np.rint(share * np.float32(255)).astype(np.uint8)]
+
+
+def blend(image: np.ndarray, colours: np.ndarray, opacity: float) -> np.ndarray:
+    """Lay colours over an image of the same shape: (H, W, 3) uint8.
+
+    `(1 - opacity) * image + opacity * colours`, rounded; opacity 0 is the image, 1 the colours.
+
+    Raises
+    ------
+    ValueError
+        Shapes or dtypes differ from (H, W, 3) uint8, or opacity lies outside 0..1.
+
+    Examples
+    --------
+    >>> blend(np.zeros((1, 1, 3), np.uint8), np.full((1, 1, 3), 200, np.uint8), 0.25).tolist()
+    [[[50, 50, 50]]]
+    """
+    if not 0 <= opacity <= 1:
+        raise ValueError(f"opacity: expected 0 to 1, got {opacity}")
+    below, above = np.ascontiguousarray(image), np.ascontiguousarray(colours)
+    pixels = below.ndim == 3 and below.shape[2] == 3 and below.dtype == np.uint8
+    if not pixels or (above.shape, above.dtype) != (below.shape, below.dtype):
+        raise ValueError(
+            f"image and colours: expected the same (H, W, 3) uint8, got {below.shape} {below.dtype} and "
+            f"{above.shape} {above.dtype}; upsample the map to the image's size first"
+        )
+    return cv2.addWeighted(below, 1 - opacity, above, opacity, 0)
+
+
+def overlay(
+    image: np.ndarray,
+    map: np.ndarray,
+    limits: tuple[float, float],
+    cmap: str = "inferno",
+    opacity: float = 0.55,
+) -> np.ndarray:
+    """Upsample a map (h, w) to the image, colour it between the limits and blend it over: (H, W, 3) uint8."""
+    return blend(image, colourise(upsample(map, image.shape[:2]), limits, cmap), opacity)

@@ -1,0 +1,621 @@
+"""The panel: sliders in a notebook, and the picture that follows them.
+
+`Panel` turns what the controls say into a `State`, and a `State` into the picture of a `SweepFigure`. The
+picture is a pure function of the state. A control's callback computes first and commits last: should anything
+fail, the previous picture stays, the controls go back to what it shows, and a line says what was wrong.
+
+Choices that are not obvious:
+
+- another image: the class becomes the prediction for that image, as the class that was ranked may mean
+  nothing there; k and everything else stay, since k is the user's;
+- another class, ranking or scope: k stays, so that the same number of units is compared;
+- the other end of the ranking: k stays and is counted from there.
+
+The picture is one `<img>`, a JPEG whose bytes change; there is no JavaScript of our own, so the panel works
+wherever ipywidgets do. Callbacks may arrive on any thread (ipykernel 7 runs them beside the cell): one lock
+guards model, figure, caches and state.
+"""
+
+from __future__ import annotations
+
+import html
+import io
+import logging
+import threading
+from collections.abc import Callable, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+from weakref import WeakSet
+
+import ipywidgets as widgets
+import numpy as np
+from PIL import Image
+
+from unitdrop.figure import HEIGHT, WIDTH, SweepFigure, View, percent
+from unitdrop.images import ImageError, load_image
+from unitdrop.sweep import RANKINGS, SCOPES, Sweep
+
+__all__ = ["Panel", "State"]
+
+SUFFIXES = (".jpg", ".jpeg", ".png", ".gif", ".webp", ".bmp", ".tif", ".tiff")
+ENDS, CAMS = ("top", "bottom"), ("target", "prediction")
+CHECKED_AHEAD = 200  # so many images of a folder are read in advance, to list those that cannot be
+SAMPLES = Path(__file__).resolve().parent.parent / "notebooks" / "images"
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class State:
+    """All that the picture depends on, apart from the model and the images themselves.
+
+    Attributes
+    ----------
+    image : int
+        Position in the panel's list of images.
+    target : int
+        Class index.
+    k : int
+        Units dropped, 0 to U.
+    end : {"top", "bottom"}
+        Of the ranking, where they are dropped.
+    rank, scope : str
+        See `Sweep`.
+    seed : int
+        Of random orders.
+    cam : {"target", "prediction"}
+        Whose CAM is shown.
+
+    Examples
+    --------
+    >>> State(0, 3, 20, end="bottom").window
+    (0, 20)
+    """
+
+    image: int
+    target: int
+    k: int = 0
+    end: str = "top"
+    rank: str = "weight"
+    scope: str = "unit"
+    seed: int = 0
+    cam: str = "target"
+
+    @property
+    def window(self) -> tuple[int, int]:
+        """Units dropped from the (top, bottom)."""
+        return (self.k, 0) if self.end == "top" else (0, self.k)
+
+    @property
+    def view(self) -> View:
+        """How the sweep is looked at."""
+        return View(cam=self.cam, end=self.end)
+
+
+@dataclass(frozen=True)
+class Source:
+    """An image to choose: its name, and what gives `load_image` something to read."""
+
+    name: str
+    get: Callable[[], Any]
+
+
+def gather(images: Any = None) -> list[Source]:
+    """List the images that a panel offers, without reading them.
+
+    Parameters
+    ----------
+    images
+        A folder (its image files by name, hidden ones left out), one image, or a sequence of images, where an
+        image is anything `load_image` takes. None: the sample images, or fresh renders where there are none.
+
+    Raises
+    ------
+    ImageError
+        There is no image, or no such file or folder.
+    """
+    if images is None:
+        return gather(SAMPLES) if SAMPLES.is_dir() else _renders()
+    if isinstance(images, (list, tuple)):
+        found = [_source(image, number) for number, image in enumerate(images, 1)]
+    elif isinstance(images, (str, Path)) and Path(images).is_dir():
+        files = (p for p in Path(images).iterdir() if p.suffix.lower() in SUFFIXES and p.name[0] != ".")
+        found = [_source(path, 0) for path in sorted(files, key=lambda p: p.name)]
+    else:
+        found = [_source(images, 1)]
+    if not found:
+        raise ImageError(f"images: nothing to show in {str(images)!r}; it takes {', '.join(SUFFIXES)} files")
+    return found
+
+
+def _source(image: Any, number: int) -> Source:
+    if isinstance(image, (str, Path)):
+        if not Path(image).exists():
+            raise ImageError(f"images: no file or folder {str(image)!r}; check the path")
+        return Source(Path(image).name, lambda: image)
+    return Source(f"image {number}", lambda: image)
+
+
+def _renders() -> list[Source]:
+    from unitdrop.scenes import NAMES, render
+
+    return [Source(f"{name} (rendered)", lambda name=name: render(name, 0, 448).image) for name in NAMES]
+
+
+def jpeg(pixels: np.ndarray) -> bytes:
+    """Encode RGB (H, W, 3) uint8 as a JPEG, without colour subsampling: thin coloured lines stay crisp."""
+    buffer = io.BytesIO()
+    Image.fromarray(pixels).save(buffer, "JPEG", quality=88, subsampling=0)
+    return buffer.getvalue()
+
+
+# ---------------------------------------------------------------------------------------------- controls
+
+# Only what ipywidgets have no trait for: names too long for their place end in an ellipsis.
+_STYLE = """<style>
+.ud-panel .widget-readout { max-width: 190px; min-width: 60px; width: auto;
+  overflow: hidden; text-overflow: ellipsis; white-space: nowrap; }
+.ud-panel select { text-overflow: ellipsis; }
+.ud-panel .ud-frame { height: auto; border-radius: 4px; }
+.ud-panel .ud-line { line-height: 1.45; overflow-wrap: anywhere; }
+</style>"""
+
+
+def _layout(**traits) -> widgets.Layout:
+    return widgets.Layout(**({"min_width": "0"} | traits))
+
+
+class Controls:
+    """The widgets of a panel, and nothing else: made once, set to a state, closed."""
+
+    def __init__(self, units: int, size: tuple[int, int], seed: int) -> None:
+        fluid = _layout(max_width="100%", height="auto", margin="4px 0")
+        self.frame = widgets.Image(format="jpeg", width=str(size[0]), height=str(size[1]), layout=fluid)
+        self.frame.add_class("ud-frame")
+        self.image, self.images = self._choice("Image", "Choose the image; its prediction becomes the class.")
+        self.target, self.targets = self._choice("Class", "Choose the class whose units are dropped.")
+        self.image.add_class("ud-image")
+        self.target.add_class("ud-class")
+        self._make_player(units)
+        self._make_options(seed)
+        self.save = widgets.Button(description="Save GIF", icon="film", layout=_layout(width="110px"))
+        self.save.tooltip = "Write this sweep as an animated GIF into the notebook's folder."
+        self.status, self.notes, self.error = (widgets.HTML(layout=_layout(flex="1 1 auto")) for _ in range(3))
+        for line, name in ((self.status, "status"), (self.notes, "notes"), (self.error, "error")):
+            line.add_class("ud-line")
+            line.add_class(f"ud-{name}")
+        self.links = [widgets.jslink((self.play, "value"), (self.k, "value"))]
+        self.box = self._arranged(size[0])
+
+    @staticmethod
+    def _choice(name: str, tooltip: str) -> tuple[widgets.SelectionSlider, widgets.Dropdown]:
+        slider = widgets.SelectionSlider(options=[""], description=name, layout=_layout(flex="3 1 340px"))
+        menu = widgets.Dropdown(options=[""], layout=_layout(flex="1 1 200px", max_width="320px"))
+        slider.style.description_width = "48px"
+        slider.tooltip, menu.tooltip = tooltip, f"{tooltip} The same choice as a list."
+        return slider, menu
+
+    def _make_player(self, units: int) -> None:
+        self.k = widgets.IntSlider(min=0, max=units, description="k", layout=_layout(flex="1 1 300px"))
+        self.k.style.description_width = "16px"
+        self.k.tooltip = f"How many of the {units} units are dropped."
+        self.k.add_class("ud-k")
+        step = max(1, units // 256)
+        self.play = widgets.Play(min=0, max=units, step=step, interval=80, show_repeat=False,
+                                 layout=_layout(flex="0 0 auto"))  # fmt: skip
+        self.play.tooltip = "Drop the units one after another."
+        self.play.add_class("ud-play")
+        self.back, self.forth = (
+            widgets.Button(description=sign, tooltip=words, layout=_layout(width="36px", flex="0 0 auto"))
+            for sign, words in (("◀", "One unit fewer."), ("▶", "One unit more."))
+        )
+
+    def _make_options(self, seed: int) -> None:
+        self.end = self._menu("Drop", ENDS, "From which end of the ranking units are dropped.")
+        self.rank = self._menu("Ranking", RANKINGS, "What orders the units: the weight of the class, its "
+                               "contribution in this image, or chance (the control).")  # fmt: skip
+        self.scope = self._menu("Scope", SCOPES, "unit: a dropped unit is silent for every class. "
+                                "class: only for the chosen class.")  # fmt: skip
+        self.cam = self._menu("CAM of", CAMS, "Whose evidence is shown: that of the class or of the prediction.")
+        self.seed = widgets.BoundedIntText(seed, min=0, max=2**31 - 1, description="Seed",
+                                           layout=_layout(flex="0 1 150px"))  # fmt: skip
+        self.seed.style.description_width = "48px"
+        self.seed.tooltip = "Of the random order."
+
+    @staticmethod
+    def _menu(name: str, options: Sequence[str], tooltip: str) -> widgets.Dropdown:
+        menu = widgets.Dropdown(options=options, description=name, layout=_layout(flex="1 1 165px"))
+        menu.layout.max_width = "210px"
+        menu.style.description_width = "58px"
+        menu.tooltip = tooltip
+        return menu
+
+    def _arranged(self, width: int) -> widgets.VBox:
+        def row(*children: widgets.Widget) -> widgets.HBox:
+            return widgets.HBox(children, layout=_layout(flex_flow="row wrap", align_items="center"))
+
+        rows = (
+            widgets.HTML(_STYLE, layout=_layout(display="none")),
+            row(self.image, self.images),
+            row(self.target, self.targets),
+            row(self.back, self.k, self.forth, self.play),
+            self.error,
+            self.frame,
+            row(self.end, self.rank, self.seed, self.scope, self.cam),
+            row(self.save, self.status),
+            self.notes,
+        )
+        box = widgets.VBox(rows, layout=_layout(width="100%", max_width=f"{width + 8}px"))
+        box.add_class("ud-panel")
+        return box
+
+    def watched(self) -> list[tuple[widgets.Widget, str]]:
+        """Every widget whose value is a field of the state, with that field's name."""
+        single = [(getattr(self, name), name) for name in ("k", "end", "rank", "scope", "seed", "cam")]
+        return [*((w, "image") for w in (self.image, self.images)),
+                *((w, "target") for w in (self.target, self.targets)), *single]  # fmt: skip
+
+    def show(self, state: State, images: list[tuple[str, int]], classes: list[tuple[str, int]]) -> None:
+        """Set every control to a state; what is right already is left alone and sends nothing."""
+        for widget, options in ((self.image, images), (self.images, images),
+                                (self.target, classes), (self.targets, classes)):  # fmt: skip
+            if widget.options != tuple(options):
+                value = state.image if options is images else state.target
+                with widget.hold_sync():
+                    widget.options = options
+                    widget.value = value
+        for widget, name in self.watched():
+            if widget.value != getattr(state, name):
+                widget.value = getattr(state, name)
+        self.seed.layout.display = None if state.rank == "random" else "none"
+
+    def close(self) -> None:
+        """Take every widget off the page and out of the kernel, layouts and styles included."""
+        for widget in _family([*self.links, self.box]):
+            widget.unobserve_all()
+            widget.close()
+
+
+def _family(roots: Sequence[widgets.Widget]) -> list[widgets.Widget]:
+    """Return widgets with all that hangs on them: children, layouts, styles."""
+    found: dict[int, widgets.Widget] = {}
+    waiting = list(roots)
+    while waiting:
+        widget = waiting.pop()
+        if id(widget) in found:
+            continue
+        found[id(widget)] = widget
+        for value in (getattr(widget, key) for key in widget.keys):
+            parts = value if isinstance(value, (tuple, list)) else (value,)
+            waiting += [part for part in parts if isinstance(part, widgets.Widget)]
+    return list(found.values())
+
+
+# ---------------------------------------------------------------------------------------------- panel
+
+
+class _Stopped(Exception):
+    """The panel was closed while it wrote a file."""
+
+
+class Panel:
+    """A network, images, and controls over which units are dropped; shows itself in a notebook.
+
+    Parameters
+    ----------
+    model : str or Model
+        A name that `load_model` knows, or anything that is called with an image and returns a `Readout`, and
+        has ``name``, ``units`` and ``labels``.
+    images
+        A folder, an image, or a list of images; None for the samples. See `gather`. A file that cannot be
+        read is named below the picture, with the reason, and the others are offered.
+    target : int or str, optional
+        The class at the start; None for the prediction.
+    rank, scope, seed
+        See `Sweep`.
+    top, bottom : int
+        Units dropped at the start, from one end.
+    cam : {"target", "prediction"}
+        Whose CAM is shown at the start.
+    size : tuple of int
+        Width and height of the picture, pixels.
+
+    Raises
+    ------
+    ImageError, ModelError, ValueError
+        If the panel cannot be made as asked; no widget is left behind.
+
+    Notes
+    -----
+    A cell that is run again closes the panels it made before. Elsewhere, call `close`.
+    """
+
+    def __init__(
+        self, model: Any = "scenes", images: Any = None, *, target: int | str | None = None, rank: str = "weight",
+        scope: str = "unit", seed: int = 0, top: int = 0, bottom: int = 0, cam: str = "target",
+        size: tuple[int, int] = (WIDTH, HEIGHT),
+    ) -> None:  # fmt: skip
+        if top and bottom:
+            raise ValueError(f"top={top}, bottom={bottom}: the panel drops from one end; make one of them 0")
+        self._sources = gather(images)
+        self._model = _load(model)
+        self._lock = threading.RLock()
+        self._bad: dict[int, str] = {}
+        self._setting, self._closed, self._saving = False, threading.Event(), False
+        self._readout = lru_cache(maxsize=8)(self._read)
+        self._sweep = lru_cache(maxsize=6)(self._make_sweep)
+        self._figure = SweepFigure(*size)
+        try:
+            end = "bottom" if bottom else "top"
+            chosen = dict(k=top + bottom, end=end, rank=rank, scope=scope, seed=seed, cam=cam)
+            self._state = self._first(target, chosen)
+            frame = self._draw(self._state)
+        except BaseException:
+            self._figure.close()
+            raise
+        self._controls = Controls(self._model.units, size, seed)
+        self._commit(self._state, frame)
+        self._listen()
+        _supersede(self)
+        threading.Thread(target=self._check_ahead, name="unitdrop-images", daemon=True).start()
+
+    # -- state to picture
+
+    def _read(self, image: int):
+        return self._model(self._sources[image].get())
+
+    def _make_sweep(self, image: int, target: int | None, rank: str, scope: str, seed: int) -> Sweep:
+        return Sweep(self._readout(image), target, rank, scope, seed)
+
+    def _sweep_of(self, state: State) -> Sweep:
+        return self._sweep(state.image, state.target, state.rank, state.scope, state.seed)
+
+    def _draw(self, state: State) -> bytes:
+        return jpeg(self._figure.show(self._sweep_of(state), *state.window, state.view))
+
+    def _first(self, target: int | str | None, chosen: dict) -> State:
+        """The state at the start: the first image that can be read."""
+        for image in range(len(self._sources)):
+            try:
+                readout = self._readout(image)
+            except ImageError as error:
+                self._bad[image] = str(error)
+                continue
+            index = self._predicted(image) if target is None else readout.index_of(target)
+            return State(image, index, **chosen)
+        reasons = "; ".join(self._bad.values())
+        raise ImageError(f"images: none of {len(self._sources)} can be read: {reasons}")
+
+    def _predicted(self, image: int) -> int:
+        readout = self._readout(image)
+        return Sweep(readout).target
+
+    # -- controls to state
+
+    def _listen(self) -> None:
+        controls = self._controls
+        for widget, name in controls.watched():
+            widget.observe(lambda change, name=name: self._ask(**{name: change["new"]}), "value")
+        controls.back.on_click(lambda _: self._step(-1))
+        controls.forth.on_click(lambda _: self._step(+1))
+        controls.save.on_click(lambda _: self._save())
+
+    def _step(self, by: int) -> None:
+        with self._lock:
+            self._ask(k=min(max(self._state.k + by, 0), self._model.units))
+
+    def _ask(self, **changes: Any) -> None:
+        """A control has moved: draw the new state, then make it the panel's; or say why not."""
+        with self._lock:
+            if self._setting or self._closed.is_set():
+                return
+            try:
+                state = self._next(changes)
+                frame = self._draw(state) if state != self._state else self._controls.frame.value
+            except BaseException as error:
+                self._fail(error)
+                if not isinstance(error, Exception):  # an interrupt is shown too, but is not ours to keep
+                    raise
+            else:
+                self._commit(state, frame)
+
+    def _next(self, changes: dict) -> State:
+        image = changes.get("image", self._state.image)
+        if image != self._state.image:
+            changes = {"target": self._predicted(image)} | changes
+        return replace(self._state, **changes)
+
+    def _commit(self, state: State, frame: bytes) -> None:
+        options = self._image_options(), self._class_options(state)
+        with self._setting_controls():
+            self._state = state
+            if frame is not self._controls.frame.value:
+                self._controls.frame.value = frame
+            self._controls.error.value = ""
+            self._controls.notes.value = self._notes()
+            self._controls.show(state, *options)
+
+    def _fail(self, error: BaseException) -> None:
+        """Say what went wrong, and put the controls back to what the picture shows."""
+        if not isinstance(error, ValueError):  # not a mistake of the user: the log gets all of it
+            _log.error("the panel could not follow", exc_info=error)
+        options = self._image_options(), self._class_options(self._state)
+        with self._setting_controls():
+            self._controls.error.value = _line(_words(error), "--jp-error-color1", "#c62828")
+            self._controls.show(self._state, *options)
+
+    @contextmanager
+    def _setting_controls(self):
+        """While the panel itself sets its controls, their callbacks do nothing."""
+        self._setting = True
+        try:
+            yield
+        finally:
+            self._setting = False
+
+    def _image_options(self) -> list[tuple[str, int]]:
+        return [(source.name, i) for i, source in enumerate(self._sources) if i not in self._bad]
+
+    def _class_options(self, state: State) -> list[tuple[str, int]]:
+        """Classes by intact probability, the prediction first."""
+        sweep = self._sweep_of(state)
+        intact, first = sweep.probabilities(), sweep.prediction()
+        order = sorted(range(len(intact)), key=lambda c: (c != first, -intact[c], c))
+        return [(f"{sweep.readout.labels[c]}  {percent(intact[c])}", c) for c in order]
+
+    # -- beside the picture
+
+    def _check_ahead(self) -> None:
+        """Read the images in advance, to list those that cannot be; the first picture does not wait for it."""
+        found = {}
+        for i, source in enumerate(self._sources[:CHECKED_AHEAD]):
+            if self._closed.is_set():
+                return
+            if i in self._bad:
+                continue
+            try:
+                load_image(source.get())
+            except ImageError as error:
+                found[i] = str(error)
+            except Exception as error:
+                found[i] = _words(error)
+        with self._lock:
+            if found and not self._closed.is_set():
+                self._bad |= {i: why for i, why in found.items() if i != self._state.image}
+                self._commit(self._state, self._controls.frame.value)
+
+    def _notes(self) -> str:
+        if not self._bad:
+            return ""
+        lines = [f"{self._sources[i].name}: {why}" for i, why in sorted(self._bad.items())]
+        return _line(f"{len(lines)} of {len(self._sources)} images cannot be read:\n" + "\n".join(lines),
+                     "--jp-ui-font-color2", "#6b7280")  # fmt: skip
+
+    def _save(self) -> None:
+        """Write the present sweep as a GIF on a thread of its own, so that the sliders stay alive."""
+        with self._lock:
+            if self._saving or self._closed.is_set():
+                return
+            self._saving = True
+            self._controls.save.disabled = True
+            job = (self._sweep_of(self._state), self._state.view, self._gif_path())
+        self._say("Saving …")
+        threading.Thread(target=self._export, args=job, name="unitdrop-gif", daemon=True).start()
+
+    def _gif_path(self) -> Path:
+        from unitdrop.export import safe_name
+
+        state, labels = self._state, self._model.labels
+        order = f"random{state.seed}" if state.rank == "random" else state.rank
+        stem = Path(self._sources[state.image].name).stem
+        parts = (stem, labels[state.target], order, state.scope, state.end, state.cam)
+        return Path.cwd() / f"{safe_name('_'.join(parts))}.gif"
+
+    def _export(self, sweep: Sweep, view: View, path: Path) -> None:
+        from unitdrop.export import save_gif
+
+        try:
+            save_gif(path, sweep, view=view, progress=self._progress)
+            self._say(f"Saved {path} ({path.stat().st_size / 1e6:.1f} MB)")
+        except _Stopped:
+            pass
+        except Exception as error:
+            self._say("")
+            with self._lock:
+                if not self._closed.is_set():
+                    self._fail(error)
+        finally:
+            with self._lock:
+                self._saving = False
+                if not self._closed.is_set():
+                    self._controls.save.disabled = False
+
+    def _progress(self, done: int, total: int) -> None:
+        if self._closed.is_set():
+            raise _Stopped
+        self._say(f"Saving: frame {done} of {total}")
+
+    def _say(self, words: str) -> None:
+        with self._lock:
+            if not self._closed.is_set():
+                self._controls.status.value = _line(words, "--jp-ui-font-color1", "inherit")
+
+    # -- what others see
+
+    @property
+    def state(self) -> State:
+        """What the picture shows now."""
+        return self._state
+
+    @property
+    def widget(self) -> widgets.VBox:
+        """The panel as one widget, for a place in a layout of your own."""
+        return self._controls.box
+
+    def close(self) -> None:
+        """Take the panel off the page and release its widgets, figure and caches; closing twice is fine."""
+        with self._lock:
+            if self._closed.is_set():
+                return
+            self._closed.set()
+            self._controls.close()
+            self._figure.close()
+            self._sweep.cache_clear()
+            self._readout.cache_clear()
+
+    def _repr_mimebundle_(self, include=None, exclude=None, **kwargs):
+        if self._closed.is_set():
+            return {"text/plain": "Panel (closed)"}
+        return self._controls.box._repr_mimebundle_(include=include, exclude=exclude, **kwargs)
+
+
+def _load(model: Any):
+    if isinstance(model, str):
+        from unitdrop.models import load_model
+
+        return load_model(model)
+    missing = [name for name in ("name", "units", "labels") if not hasattr(model, name)]
+    if missing or not callable(model):
+        raise ValueError(f"model: expected a name or a Model, got {type(model).__name__}; see load_model")
+    return model
+
+
+def _words(error: BaseException) -> str:
+    """What an error says, with its kind where the words alone would not be understood."""
+    return str(error) if isinstance(error, ValueError) and str(error) else f"{type(error).__name__}: {error}"
+
+
+def _line(text: str, variable: str, fallback: str) -> str:
+    """Text, whatever it holds, as harmless HTML in a colour of the theme."""
+    escaped = html.escape(text).replace("\n", "<br>")
+    return f'<span style="color: var({variable}, {fallback})">{escaped}</span>' if text else ""
+
+
+# -- one cell, one panel
+
+_shown: dict[str, tuple[str, WeakSet]] = {}
+
+
+def _supersede(panel: Panel) -> None:
+    """Close the panels that an earlier run of the same cell made; those of the same run stay."""
+    cell, run = _cell()
+    if cell is None:
+        return
+    last, panels = _shown.get(cell, (run, WeakSet()))
+    if last != run:
+        for old in list(panels):
+            old.close()
+        panels = WeakSet()
+    panels.add(panel)
+    _shown[cell] = (run, panels)
+
+
+def _cell() -> tuple[str | None, str]:
+    """Which cell is running (its id, or its code where the front end sends none), and which run this is."""
+    from IPython import get_ipython
+
+    parent = getattr(get_ipython(), "get_parent", dict)() or {}
+    cell = parent.get("metadata", {}).get("cellId") or parent.get("content", {}).get("code")
+    return cell, parent.get("header", {}).get("msg_id", "")

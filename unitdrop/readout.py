@@ -1,0 +1,192 @@
+"""What one network says about one image: the maps it pools, and the linear head that reads them.
+
+A `Readout` is everything a sweep needs. It holds plain arrays, so that nothing after it touches the network.
+"""
+
+from __future__ import annotations
+
+import difflib
+import operator
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+
+class ReadoutError(ValueError):
+    """The arrays given do not make a readout; the message names the argument and the remedy."""
+
+
+class TargetError(ValueError):
+    """No class, or more than one, goes by the label or index asked for."""
+
+
+def _frozen_copy(name: str, value: object, ndim: int, shape: str) -> np.ndarray:
+    """Return a private, read-only, C-contiguous float32 copy of `value`, or raise `ReadoutError`."""
+    try:
+        given = np.asarray(value)
+    except Exception as error:  # tensors that need a gradient or live on a GPU refuse in their own ways
+        raise ReadoutError(f"{name}: no array can be read ({error}); try tensor.detach().cpu()") from error
+    if given.dtype.kind not in "biuf":
+        raise ReadoutError(f"{name}: expected real numbers, got dtype {given.dtype}; pass a float32 array")
+    if given.ndim != ndim or 0 in given.shape:
+        raise ReadoutError(f"{name}: expected shape {shape}, none of them 0, got {given.shape}")
+    with np.errstate(over="ignore"):
+        copy = np.array(given, dtype=np.float32, order="C")
+    if not np.isfinite(copy).all():
+        raise ReadoutError(f"{name}: holds NaN, infinity or values beyond float32; check the network")
+    copy.flags.writeable = False
+    return copy
+
+
+def _frozen_image(value: object) -> np.ndarray:
+    """Return a private, read-only copy of an image (H, W, 3) uint8, or raise `ReadoutError`."""
+    image = np.array(value, order="C")
+    if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3 or 0 in image.shape:
+        raise ReadoutError(
+            f"image: expected (H, W, 3) uint8, got {image.shape} {image.dtype}; use load_image to read one"
+        )
+    image.flags.writeable = False
+    return image
+
+
+def _checked_labels(labels: object) -> tuple[str, ...]:
+    """Return the labels as a tuple of str, or raise `ReadoutError`."""
+    names = () if isinstance(labels, str) else tuple(labels)
+    if not names or not all(isinstance(name, str) for name in names):
+        raise ReadoutError(f"labels: expected one str a class, got {labels!r:.60}; pass map(str, labels)")
+    return names
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Readout:
+    """The last feature maps of one image on one network, and the network's linear classifier.
+
+    Parameters
+    ----------
+    maps
+        `A`, the maps that global average pooling takes: (U, h, w), U units on an h by w grid.
+    weight, bias
+        The linear classifier: (C, U) and (C,).
+    labels
+        The C class names, in the order of the classifier's rows. Names may repeat.
+    image
+        (H, W, 3) uint8, the pixels the network saw (after any crop) at display resolution. Its edges are the
+        maps' edges.
+    model
+        The name of the network, such as `"scenes"`.
+
+    Numbers are kept as read-only float32 copies: later changes to the arrays given change nothing here.
+
+    Raises
+    ------
+    ReadoutError
+        A shape, dtype or length does not fit, or a number is not finite.
+
+    Examples
+    --------
+    >>> readout = Readout(maps=[[[1, 3]], [[0, 2]]], weight=[[1, 0], [0, 1], [1, 1]], bias=[0, 0, 0],
+    ...                   labels=("sea", "sand", "beach"), image=np.zeros((2, 4, 3), np.uint8))
+    >>> readout
+    Readout(model='', units=2, grid=(1, 2), classes=3)
+    >>> readout.pooled.tolist()
+    [2.0, 1.0]
+    >>> readout.index_of("beach"), readout.index_of(2), readout.index_of("2")
+    (2, 2, 2)
+    """
+
+    maps: np.ndarray
+    weight: np.ndarray
+    bias: np.ndarray
+    labels: tuple[str, ...]
+    image: np.ndarray
+    model: str = ""
+
+    def __post_init__(self) -> None:
+        """Replace every array by a checked, read-only copy."""
+        checked = {
+            "maps": _frozen_copy("maps", self.maps, 3, "(U, h, w)"),
+            "weight": _frozen_copy("weight", self.weight, 2, "(C, U)"),
+            "bias": _frozen_copy("bias", self.bias, 1, "(C,)"),
+            "labels": _checked_labels(self.labels),
+            "image": _frozen_image(self.image),
+        }
+        for name, value in checked.items():
+            object.__setattr__(self, name, value)
+        self._check_agreement()
+
+    def _check_agreement(self) -> None:
+        """Raise `ReadoutError` unless U and C are the same wherever they occur."""
+        classes, units = self.weight.shape
+        if units != len(self.maps):
+            raise ReadoutError(
+                f"weight: {units} units for {len(self.maps)} maps; pass the maps the head reads"
+            )
+        if len(self.bias) != classes:
+            raise ReadoutError(f"bias: {len(self.bias)} values for {classes} rows of weight; pass one a row")
+        if len(self.labels) != classes:
+            raise ReadoutError(f"labels: {len(self.labels)} names for {classes} classes; pass one a class")
+
+    def __repr__(self) -> str:
+        """Return one short line: the arrays themselves would fill the screen."""
+        grid = self.maps.shape[1:]
+        return f"Readout(model={self.model!r}, units={self.units}, grid={grid}, classes={self.classes})"
+
+    @property
+    def units(self) -> int:
+        """U, the number of units."""
+        return self.weight.shape[1]
+
+    @property
+    def classes(self) -> int:
+        """C, the number of classes."""
+        return self.weight.shape[0]
+
+    @cached_property
+    def pooled64(self) -> np.ndarray:
+        """`f` before it is rounded: the maps averaged over the grid, (U,) float64, read-only."""
+        mean = self.maps.mean(axis=(1, 2), dtype=np.float64)
+        mean.flags.writeable = False
+        return mean
+
+    @cached_property
+    def pooled(self) -> np.ndarray:
+        """`f`: the maps averaged over the grid, (U,) float32, read-only."""
+        mean = self.pooled64.astype(np.float32)
+        mean.flags.writeable = False
+        return mean
+
+    def index_of(self, target: int | str) -> int:
+        """Return the index, 0 to C - 1, of the class with this label or index (`"3"` is an index too).
+
+        A label comes before an index: with a class called `"3"`, that class is meant.
+
+        Raises
+        ------
+        TargetError
+            No such class (the nearest names are offered), or several with this label.
+        """
+        if isinstance(target, str):
+            rows = [row for row, label in enumerate(self.labels) if label == target]
+            if len(rows) > 1:
+                raise TargetError(f"target: classes {rows} are all called {target!r}; pass one of those")
+            if rows:
+                return rows[0]
+        return self._checked_index(target)
+
+    def _checked_index(self, target: int | str) -> int:
+        """Return `target` as an index in range, or raise `TargetError`."""
+        try:
+            index = int(target) if isinstance(target, str) else operator.index(target)
+        except (TypeError, ValueError):
+            raise TargetError(f"target: no class {target!r}; {self._suggest(str(target))}") from None
+        if not 0 <= index < self.classes:
+            raise TargetError(f"target: no class {index}; pass 0 to {self.classes - 1}, or a label")
+        return index
+
+    def _suggest(self, label: str) -> str:
+        """Name the labels nearest to a mistyped one."""
+        near = difflib.get_close_matches(label, self.labels, n=3, cutoff=0.5)
+        if near:
+            return "did you mean " + " or ".join(map(repr, near)) + "?"
+        return f"pass 0 to {self.classes - 1} or a label such as {self.labels[0]!r}"

@@ -130,13 +130,14 @@ def page(width: int = 1280, height: int = 900, scale: float = 1) -> Iterator:
 CONNECTED = """() => {
   const session = window.jupyterapp?.shell.currentWidget?.sessionContext;
   return session?.isReady && session.session?.kernel?.connectionStatus === 'connected' }"""
-PROMPTS = "[...document.querySelectorAll('.jp-Notebook .jp-CodeCell .jp-InputPrompt')].map(e => e.textContent)"
+CODE_CELL = ".jp-Notebook .jp-CodeCell"
+PROMPTS = f"[...document.querySelectorAll('{CODE_CELL} .jp-InputPrompt')].map(e => e.textContent)"
 
 
 def open_and_run(page, address: str) -> None:
     """Open a notebook and run all its cells, until every one has a number."""
     page.goto(address)
-    page.wait_for_selector(".jp-Notebook .jp-CodeCell")
+    page.wait_for_selector(CODE_CELL)
     page.wait_for_function(CONNECTED)
     _command(page, "filebrowser:hide-main")
     deadline = time.monotonic() + PATIENCE
@@ -158,7 +159,8 @@ def _command(page, name: str) -> None:
 
 def errors(page) -> list[str]:
     """Return what the notebook shows as errors: tracebacks, stderr, and the panel's own line."""
-    found = page.locator(".jp-RenderedText[data-mime-type*='error'], .jp-RenderedText[data-mime-type*='stderr']")
+    kinds = [f".jp-RenderedText[data-mime-type*='{kind}']" for kind in ("error", "stderr")]
+    found = page.locator(", ".join(kinds))
     said = [text for text in page.locator(".ud-error").all_inner_texts() if text.strip()]
     return found.all_inner_texts() + said
 

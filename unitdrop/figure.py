@@ -11,7 +11,8 @@ What a picture promises:
   is never rescaled away. Colours run from 0 to the maximum of the *intact* CAM of the *target*, whichever CAM
   is shown; what lies outside takes the end colours, and the ticks say "≤" and "≥".
   Negative evidence (which speaks against the class) therefore looks like none: the map answers "what speaks
-  for the class?", and a diverging scale over a photograph cannot be read;
+  for the class?", and a diverging scale over a photograph cannot be read. Where there is little evidence the
+  colours let the image through, so that what the network does not use can be seen;
 - the rcParams and styles of the session have no say in it.
 
 Colours of classes are those of Okabe & Ito (2008, "Color Universal Design"), and no mark is made by colour
@@ -37,12 +38,13 @@ from PIL import Image
 from unitdrop import heatmap
 from unitdrop.sweep import Sweep
 
-__all__ = ["Plan", "SweepFigure", "View", "plan"]
+__all__ = ["Plan", "SweepFigure", "View", "percent", "plan"]
 
 #: The size, in pixels, that all positions below are drawn up for; other sizes scale them.
 WIDTH, HEIGHT = 960, 540
 SMALLEST, LARGEST = 160, 4096
 MAX_ROWS = 12  # bars at most, the row of "others" not counted
+SHINE = np.float32(0.15)  # the part of the opacity that is left where there is no evidence
 HEIRS = 3  # inheriting classes that get a curve of their own
 CEILINGS = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0)
 
@@ -65,7 +67,8 @@ class View:
     cmap : str
         Name of a matplotlib colour map; the default is perceptually uniform and safe for the colour-blind.
     opacity : float
-        Of the colours over the image, from 0 (image only) to 1 (colours only).
+        Of the colours over the image where evidence is at the upper limit, from 0 (image only) to 1 (colours
+        only). It falls with the square root of the evidence, to 15 % of that where there is none.
     top_classes : int
         How many classes get a bar, 2 to 12; the rest are summed in a bar of their own.
     end : {"auto", "top", "bottom"}
@@ -89,7 +92,7 @@ class View:
 
     cam: str = "target"
     cmap: str = "inferno"
-    opacity: float = 0.55
+    opacity: float = 0.65
     top_classes: int = 6
     end: str = "auto"
 
@@ -319,17 +322,21 @@ class _Sheet:
         if key not in self._fitted:
             if len(self._fitted) > 4096:
                 self._fitted.clear()
-            self._fitted[key] = self._cut(_printable(label), width * self.width / WIDTH, _font(size, bold))
+            self._fitted[key] = self._cut(_printable(label), width, size, bold)
         return self._fitted[key]
 
-    def _cut(self, text: str, pixels: float, font: FontProperties) -> str:
-        measure = self.canvas.get_renderer().get_text_width_height_descent
-        low, high = 0, len(text)
-        if measure(text, font, False)[0] <= pixels:
+    def measure(self, text: str, size: float, bold: bool = False) -> float:
+        """The width of a text in design pixels."""
+        width = self.canvas.get_renderer().get_text_width_height_descent(text, _font(size, bold), False)[0]
+        return width * WIDTH / self.width
+
+    def _cut(self, text: str, width: float, size: float, bold: bool) -> str:
+        if self.measure(text, size, bold) <= width:
             return text
+        low, high = 0, len(text)
         while low < high:  # the longest beginning that still fits together with its ellipsis
             middle = (low + high + 1) // 2
-            fits = measure(text[:middle].rstrip() + "…", font, False)[0] <= pixels
+            fits = self.measure(text[:middle].rstrip() + "…", size, bold) <= width
             low, high = (middle, high) if fits else (low, middle - 1)
         return text[:low].rstrip() + "…"
 
@@ -344,8 +351,10 @@ def _line(color: str, width: float, style="-", *, zorder=2.0, clip=True, marker=
 
 
 def _patch(face: str, edge: str = "none", width: float = 0.0, zorder: float = 1) -> Rectangle:
+    # Not clipped: the outline of a bar that reaches the end of its axes would lose half its width there.
     return Rectangle((0, 0), 0, 0, facecolor=face, edgecolor=edge, linewidth=width, linestyle="-", hatch=None,
-                     antialiased=True, zorder=zorder, capstyle="butt", joinstyle="miter")  # fmt: skip
+                     antialiased=True, zorder=zorder, capstyle="butt", joinstyle="miter",
+                     clip_on=False)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -375,7 +384,7 @@ class _Moment:
 class _Header:
     """How much is dropped and what the network says now; each fact has its place, so that none jumps."""
 
-    FACTS = (24, 336, 648)
+    FACTS = (24, 366, 676)
 
     def __init__(self, sheet: _Sheet) -> None:
         self._sheet = sheet
@@ -407,7 +416,7 @@ class _Header:
 def _edge(moment: _Moment) -> str:
     """The target's weight on the unit that was dropped last, at the end that moves."""
     sweep = moment.plan.sweep
-    what = "weight at the threshold" if sweep.rank == "weight" else "weight of the last unit dropped"
+    what = "weight at the threshold" if sweep.rank == "weight" else "weight of the last unit"
     if not moment.k:
         return f"{what} –"
     weight = sweep.weights_ranked[moment.k - 1 if moment.plan.end == "top" else sweep.units - moment.k]
@@ -465,9 +474,17 @@ class _Picture:
     def paste(self, pixels: np.ndarray, moment: _Moment) -> None:
         """Write the blended picture into an RGBA buffer of the whole figure."""
         cam = moment.plan.sweep.cam(moment.shown, moment.top, moment.bottom)
-        blended = heatmap.overlay(self._base, cam, moment.plan.limits, moment.view.cmap, moment.view.opacity)
+        blended = _glow(self._base, cam, moment.plan.limits, moment.view)
         y, x = self._corner
         pixels[y : y + blended.shape[0], x : x + blended.shape[1], :3] = blended
+
+
+def _glow(image: np.ndarray, cam: np.ndarray, limits: tuple[float, float], view: View) -> np.ndarray:
+    """Lay a CAM's colours over an image, the more opaque the more evidence: (H, W, 3) uint8."""
+    stretched = heatmap.upsample(cam, image.shape[:2])
+    share = np.clip((stretched - limits[0]) / (limits[1] - limits[0]), 0, 1)
+    weight = np.float32(view.opacity) * (SHINE + (1 - SHINE) * np.sqrt(share, dtype=np.float32))
+    return cv2.blendLinear(image, heatmap.colourise(stretched, limits, view.cmap), 1 - weight, weight)
 
 
 @dataclass
@@ -627,19 +644,18 @@ class _Curves:
         self._xlabel.set_text(f"units dropped from the {plan.end} (k of {units}{held})")
 
     def _lay_flip(self, plan: Plan) -> None:
-        fit, left, width = self._sheet.fit, self.BOX[0], self.BOX[2]
+        fit = self._sheet.fit
         if plan.flip is None:
             name = fit(plan.sweep.label, 150, 9.5)
             self._flip_line.set_data([], [])
-            self._flip_name.set(text=f"no flip: {name} stays predicted", x=left / WIDTH, ha="left")
+            self._flip_name.set(text=f"no flip: {name} stays predicted", x=self.BOX[0] / WIDTH)
             return
         k, index = plan.flip
         name = fit(plan.sweep.readout.labels[index], 180, 9.5)
         words = f"flip at k = {k}: {name}" if k else f"k = 0: {name} is predicted, not the target"
-        x = self._x(k, plan)
-        right = x > left + width / 2
+        x = min(self._x(k, plan) - 4, WIDTH - 20 - self._sheet.measure(words, 9.5))
         self._flip_line.set_data([k, k], [0, plan.ceiling])
-        self._flip_name.set(text=words, x=(x + (4 if right else -4)) / WIDTH, ha="right" if right else "left")
+        self._flip_name.set(text=words, x=x / WIDTH)
 
     def update(self, moment: _Moment) -> None:
         k, p = moment.k, float(moment.now[moment.plan.sweep.target])

@@ -155,11 +155,11 @@ def jpeg(pixels: np.ndarray) -> bytes:
 
 # Only what ipywidgets have no trait for: names too long for their place end in an ellipsis.
 _STYLE = """<style>
-.ud-panel .widget-readout { max-width: 190px; min-width: 60px; width: auto;
+.ud-panel .widget-readout { max-width: 34%; min-width: 60px; width: auto;
   overflow: hidden; text-overflow: ellipsis; white-space: nowrap; }
 .ud-panel select { text-overflow: ellipsis; }
 .ud-panel .ud-frame { height: auto; border-radius: 4px; }
-.ud-panel .ud-line { line-height: 1.45; overflow-wrap: anywhere; }
+.ud-panel .ud-line .widget-html-content { line-height: 1.45; overflow-wrap: anywhere; }
 </style>"""
 
 
@@ -176,23 +176,29 @@ class Controls:
         self.frame.add_class("ud-frame")
         self.image, self.images = self._choice("Image", "Choose the image; its prediction becomes the class.")
         self.target, self.targets = self._choice("Class", "Choose the class whose units are dropped.")
-        self.image.add_class("ud-image")
-        self.target.add_class("ud-class")
+        for widget, name in ((self.image, "image"), (self.images, "images"),
+                             (self.target, "class"), (self.targets, "classes")):  # fmt: skip
+            widget.add_class(f"ud-{name}")
         self._make_player(units)
         self._make_options(seed)
         self.save = widgets.Button(description="Save GIF", icon="film", layout=_layout(width="110px"))
         self.save.tooltip = "Write this sweep as an animated GIF into the notebook's folder."
-        self.status, self.notes, self.error = (widgets.HTML(layout=_layout(flex="1 1 auto")) for _ in range(3))
-        for line, name in ((self.status, "status"), (self.notes, "notes"), (self.error, "error")):
-            line.add_class("ud-line")
-            line.add_class(f"ud-{name}")
+        self.status, self.notes, self.error = map(self._line, ("status", "notes", "error"))
         self.links = [widgets.jslink((self.play, "value"), (self.k, "value"))]
         self.box = self._arranged(size[0])
 
     @staticmethod
+    def _line(name: str) -> widgets.HTML:
+        line = widgets.HTML(layout=_layout(flex="1 1 auto"))
+        line.add_class("ud-line")
+        line.add_class(f"ud-{name}")
+        return line
+
+    @staticmethod
     def _choice(name: str, tooltip: str) -> tuple[widgets.SelectionSlider, widgets.Dropdown]:
         slider = widgets.SelectionSlider(options=[""], description=name, layout=_layout(flex="3 1 340px"))
-        menu = widgets.Dropdown(options=[""], layout=_layout(flex="1 1 200px", max_width="320px"))
+        place = _layout(flex="1 1 200px", max_width="320px", margin="2px 2px 2px 12px")
+        menu = widgets.Dropdown(options=[""], layout=place)
         slider.style.description_width = "48px"
         slider.tooltip, menu.tooltip = tooltip, f"{tooltip} The same choice as a list."
         return slider, menu
@@ -218,7 +224,7 @@ class Controls:
                                "contribution in this image, or chance (the control).")  # fmt: skip
         self.scope = self._menu("Scope", SCOPES, "unit: a dropped unit is silent for every class. "
                                 "class: only for the chosen class.")  # fmt: skip
-        self.cam = self._menu("CAM of", CAMS, "Whose evidence is shown: that of the class or of the prediction.")
+        self.cam = self._menu("CAM of", CAMS, "Whose evidence is shown, the class's or the prediction's.")
         self.seed = widgets.BoundedIntText(seed, min=0, max=2**31 - 1, description="Seed",
                                            layout=_layout(flex="0 1 150px"))  # fmt: skip
         self.seed.style.description_width = "48px"
@@ -333,9 +339,9 @@ class Panel:
     """
 
     def __init__(
-        self, model: Any = "scenes", images: Any = None, *, target: int | str | None = None, rank: str = "weight",
-        scope: str = "unit", seed: int = 0, top: int = 0, bottom: int = 0, cam: str = "target",
-        size: tuple[int, int] = (WIDTH, HEIGHT),
+        self, model: Any = "scenes", images: Any = None, *, target: int | str | None = None,
+        rank: str = "weight", scope: str = "unit", seed: int = 0, top: int = 0, bottom: int = 0,
+        cam: str = "target", size: tuple[int, int] = (WIDTH, HEIGHT),
     ) -> None:  # fmt: skip
         if top and bottom:
             raise ValueError(f"top={top}, bottom={bottom}: the panel drops from one end; make one of them 0")
@@ -468,7 +474,7 @@ class Panel:
     # -- beside the picture
 
     def _check_ahead(self) -> None:
-        """Read the images in advance, to list those that cannot be; the first picture does not wait for it."""
+        """Read the images in advance, to list those that cannot be; the first picture waits for none."""
         found = {}
         for i, source in enumerate(self._sources[:CHECKED_AHEAD]):
             if self._closed.is_set():
@@ -489,7 +495,8 @@ class Panel:
     def _notes(self) -> str:
         if not self._bad:
             return ""
-        lines = [f"{self._sources[i].name}: {why}" for i, why in sorted(self._bad.items())]
+        bad = [(self._sources[i].name, why) for i, why in sorted(self._bad.items())]
+        lines = [why if name in why else f"{name}: {why}" for name, why in bad]
         return _line(f"{len(lines)} of {len(self._sources)} images cannot be read:\n" + "\n".join(lines),
                      "--jp-ui-font-color2", "#6b7280")  # fmt: skip
 

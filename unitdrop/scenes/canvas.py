@@ -191,7 +191,7 @@ class Canvas:
     def finish(self) -> np.ndarray:
         """Halos, a soft lens, sensor noise and vignette: RGB uint8 (size, size, 3)."""
         self._halos()
-        blur, grain = abs(self.rng.normal(0, 0.003)) * self.size, abs(self.rng.normal(0, 0.026))
+        blur, grain = abs(self.rng.normal(0, 0.0035)) * self.size, abs(self.rng.normal(0, 0.03))
         gain, warm = self.rng.normal(1, 0.07), self.rng.normal(0, 0.02)
         px = cv2.GaussianBlur(self.px, (0, 0), blur) if blur > 0.25 else self.px
         ramp = np.linspace(-1, 1, self.size, dtype=np.float32) ** 2

@@ -33,10 +33,10 @@ DEFINING: dict[str, tuple[str, ...]] = {
     "farm": ("hill", "field", "barn", "grass"),
     "village": ("hill", "house", "church"),
     "suburb": ("house", "tree", "road", "car", "grass"),
-    "street": ("house", "road", "lamp"),
-    "highway": ("road", "car", "hill"),
+    "street": ("house", "road", "lamp", "pavement"),
+    "highway": ("road", "car", "hill", "grass"),
     "skyline": ("tower", "water"),
-    "downtown": ("tower", "lit window", "road", "lamp"),
+    "downtown": ("tower", "lit window", "road", "lamp", "pavement"),
 }
 NAMES: tuple[str, ...] = tuple(DEFINING)
 CONCEPTS: tuple[str, ...] = tuple(

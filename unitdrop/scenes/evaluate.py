@@ -33,9 +33,9 @@ class Record:
     """What one held-out image showed; flips are numbers of units, None where the class never gives way.
 
     ``few`` and ``few_random`` are the prediction's probability with the top 5 % of its units dropped, and
-    with as many at random. At the flip: ``kin_gain``, the share of the gained probability that siblings gained;
-    ``left``, the share of the target's CAM that is left; ``moved``, how far the peak of the predicted class's
-    CAM has moved, in picture widths.
+    with as many at random. At the flip: ``kin_gain``, the share of the gained probability that siblings
+    gained; ``left``, the share of the target's CAM that is left; ``moved``, how far the peak of the predicted
+    class's CAM has moved, in picture widths.
     """
 
     truth: int

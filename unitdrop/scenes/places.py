@@ -103,18 +103,22 @@ def _beach(c: Canvas) -> None:
         _sand_below(c, shore)
         e.sea(c, h, shore)
     else:
-        h = _seaside(c, c.uniform(0.18, 0.52))
+        h = _seaside(c, c.uniform(0.15, 0.52))
     _row(c, e.umbrella, h + 0.25, 0.16, _perhaps(c, 0.35, 1, 2), (0.3, 0.9))
     _row(c, e.palm, h + 0.18, 0.55, c.count(0, 3), (0.25, 1.0), _side(c, 0.42))
     if c.chance(0.12):
         _headland(c, h)
+    if c.chance(0.15):
+        e.pier(c, -0.02 if c.chance(0.5) else 1.02, h + 0.1, c.uniform(0.05, 0.15))
+    if c.chance(0.1):
+        e.lighthouse(c, c.uniform(0.1, 0.9), h + 0.01, c.uniform(0.04, 0.07), 0.4)
 
 
 def _island(c: Canvas) -> None:
     h = _seaside(c)
     if c.chance(0.15):
         _headland(c, h)
-    x, w = c.uniform(0.22, 0.78), _small(c, 0.035, 0.34)
+    x, w = c.uniform(0.22, 0.78), _small(c, 0.022, 0.30)
     y = h + 0.03 + w * c.uniform(0.2, 0.5)
     c.blob(x, y, w, 0.012 + 0.2 * w, c.vary((0.87, 0.77, 0.56)), "sand", 0.05, 0.08, 24)
     for _ in range(c.count(1, 5)):
@@ -130,8 +134,10 @@ def _harbour(c: Canvas) -> None:
     if c.chance(0.2):
         _headland(c, h)
     for _ in range(c.count(1, 2)):
-        e.pier(c, -0.02 if c.chance(0.5) else 1.02, h + c.uniform(0.08, 0.42), _small(c, 0.09, 0.75))
+        e.pier(c, -0.02 if c.chance(0.5) else 1.02, h + c.uniform(0.08, 0.42), _small(c, 0.05, 0.60))
     _row(c, e.boat, h + 0.04, 0.34, c.count(0, 4), (0.0, 0.85))
+    if c.chance(0.2):
+        e.lighthouse(c, c.uniform(0.1, 0.9), h + 0.01, c.uniform(0.04, 0.09), 0.4)
 
 
 def _coast(c: Canvas) -> None:
@@ -143,8 +149,10 @@ def _coast(c: Canvas) -> None:
         x, y = c.uniform(0.15, 0.85), h + c.uniform(0.05, 0.15)
         for _ in range(4):
             e.rock(c, x + c.uniform(-0.1, 0.1), y + 0.04, c.uniform(0.08, 0.16), 0.1)
-    e.lighthouse(c, x, y, _small(c, 0.055, 0.34), 0.05)
+    e.lighthouse(c, x, y, _small(c, 0.04, 0.30), 0.05)
     _row(c, e.rock, h + 0.15, 0.16, c.count(0, 4), (0.0, 0.9))
+    if c.chance(0.15):
+        e.pier(c, -0.02 if c.chance(0.5) else 1.02, h + 0.1, c.uniform(0.05, 0.15))
 
 
 # -- dry land ----------------------------------------------------------------------------------------------
@@ -162,7 +170,7 @@ def _drylands(c: Canvas) -> float:
 
 def _oasis(c: Canvas) -> None:
     h = _drylands(c)
-    x, y, w = c.uniform(0.25, 0.75), c.uniform(h + 0.12, 0.84), _small(c, 0.05, 0.40)
+    x, y, w = c.uniform(0.25, 0.75), c.uniform(h + 0.12, 0.84), _small(c, 0.03, 0.36)
     _row(c, e.palm, y - 0.06, 0.30 + 0.4 * w, c.count(0, 4), (0.0, 0.12), (x - w, x + w))
     t, ripple = np.linspace(0, 2 * np.pi, 30), 1 + 0.1 * c.rng.uniform(-1, 1, 30)
     e.water(
@@ -178,7 +186,7 @@ def _desert(c: Canvas) -> None:
     h = _drylands(c)
     _row(c, e.rock, h + 0.1, 0.16, c.count(0, 2), (0.0, 1))
     for _ in range(c.count(1, 4)):
-        _stand(c, e.cactus, h + 0.05, _small(c, 0.09, 0.42), (0.0, 0.95))
+        _stand(c, e.cactus, h + 0.05, _small(c, 0.06, 0.40), (0.0, 0.95))
 
 
 # -- fresh water, woods and mountains ----------------------------------------------------------------------
@@ -280,7 +288,7 @@ def _forest(c: Canvas) -> None:
 def _camp(c: Canvas) -> None:
     h = [_woods, _woods, _lakeside, _alps][c.count(0, 3)](c)
     for _ in range(c.count(1, 3)):
-        _stand(c, e.tent, max(h, 0.45) + 0.05, _small(c, 0.07, 0.28), (0.12, 0.9), (0.12, 0.82))
+        _stand(c, e.tent, max(h, 0.45) + 0.05, _small(c, 0.05, 0.24), (0.10, 0.9), (0.12, 0.82))
     _row(c, e.bush, h + 0.1, 0.13, c.count(0, 4), (0.4, 1))
     if c.light.dark and c.chance(0.5):
         x, y = c.uniform(0.3, 0.7), c.uniform(0.75, 0.9)
@@ -326,7 +334,7 @@ def _country(c: Canvas) -> float:
     if c.chance(0.2):
         e.fence(c, c.uniform(h + 0.15, 0.92), 0.06)
     if c.chance(0.3):
-        e.flowers(c, h + 0.2, c.count(4, 24))
+        e.flowers(c, h + 0.2, c.count(4, 30))
     return h
 
 
@@ -343,11 +351,12 @@ def _river(c: Canvas) -> None:
     h = _riverside(c)
     _row(c, e.tree, h + 0.05, 0.55, c.count(1, 4), (0.1, 0.75), _side(c))
     _row(c, e.boat, h + 0.1, 0.2, _perhaps(c, 0.12, 1, 1), (0.1, 0.4), (0.4, 0.6))
+    _row(c, e.house, h + 0.06, 0.2, _perhaps(c, 0.15, 1, 4), (0.0, 0.2))
 
 
 def _bridge(c: Canvas) -> None:
     h = _lakeside(c) if c.chance(0.2) else _riverside(c)
-    near = _small(c, 0.015, 0.5)
+    near = _small(c, 0.01, 0.4)
     e.bridge(c, h + 0.05 + (0.95 - h) * near, 0.03 + 0.20 * near, 0.35 * (1 - near))
     _row(c, e.tree, h + 0.05, 0.55, c.count(1, 4), (0.1, 0.8), _side(c))
     _row(c, e.bush, h + 0.1, 0.1, c.count(0, 3), (0.3, 1), _side(c))
@@ -356,6 +365,9 @@ def _bridge(c: Canvas) -> None:
 def _meadow(c: Canvas) -> None:
     h = _country(c)
     _row(c, e.tree, h + 0.04, 0.5, c.count(0, 3), (0.0, 0.6))
+    if c.chance(0.12):
+        y = h + c.uniform(0.08, 0.2)
+        e.field(c, y, y + c.uniform(0.03, 0.08))
     e.flowers(c, h + 0.12, c.count(14, 100))
 
 
@@ -366,9 +378,12 @@ def _farm(c: Canvas) -> None:
     if not barn or c.chance(0.65):
         e.field(c, y, 1.02 if c.chance(0.5) else min(y + _small(c, 0.05, 0.5), 1.02))
     if barn:
-        e.barn(c, c.uniform(0.1, 0.9), y + 0.015, _small(c, 0.045, 0.24), 0.15)
+        e.barn(c, c.uniform(0.1, 0.9), y + 0.015, _small(c, 0.03, 0.20), 0.15)
     _row(c, e.hay, y, 0.12, _perhaps(c, 0.35, 1, 4), (0.0, 0.7))
     _row(c, e.tree, y, 0.5, _perhaps(c, 0.3, 1, 2), (0.1, 0.6), _side(c))
+    _row(c, e.house, y, 0.2, _perhaps(c, 0.2, 1, 3), (0.0, 0.3))
+    if c.chance(0.2):
+        e.flowers(c, y + 0.2, c.count(10, 40))
 
 
 def _village(c: Canvas) -> None:
@@ -377,13 +392,15 @@ def _village(c: Canvas) -> None:
         e.road(c, h + 0.06, c.uniform(0.3, 0.7), c.uniform(0.10, 0.18), 0.01, 1, c.uniform(0.3, 0.7))
     church = c.chance(0.7)
     if church:
-        _stand(c, e.church, h + 0.06, _small(c, 0.25, 0.7), (0.03, 0.30), (0.2, 0.7))
+        _stand(c, e.church, h + 0.06, _small(c, 0.18, 0.6), (0.03, 0.30), (0.2, 0.7))
+    if c.chance(0.15):
+        e.barn(c, c.uniform(0.1, 0.9), h + c.uniform(0.06, 0.15), c.uniform(0.03, 0.08), 0.25)
     _row(c, e.house, h + 0.06, c.uniform(0.2, 0.32), c.count(1 if church else 3, 8), (0.02, 0.55))
 
 
 def _highway(c: Canvas) -> None:
     h = _country(c)
-    x0, near, lanes = c.uniform(0.3, 0.7), _small(c, 0.16, 0.8), c.count(2, 5)
+    x0, near, lanes = c.uniform(0.3, 0.7), _small(c, 0.12, 0.8), c.count(1, 5)
     e.road(c, h + 0.05, x0, near, 0.02, lanes)
     for t in sorted(c.rng.uniform(0.03, 0.75, c.count(0, 6))):
         x = x0 + (0.5 - x0) * t + c.uniform(-0.75, 0.75) * (0.02 + (near - 0.02) * t)
@@ -495,14 +512,14 @@ def _downtown(c: Canvas) -> None:
 def _skyline(c: Canvas) -> None:
     if c.chance(0.2):
         h = _riverside(c)
-        _towers(c, h + 0.06, 0.04, _small(c, 0.06, 0.26), c.count(3, 9), 0.4)
+        _towers(c, h + 0.06, 0.03, _small(c, 0.04, 0.24), c.count(2, 9), 0.4)
         return
     h = c.uniform(0.42, 0.64)
     e.sky(c, h)
     if c.chance(0.35):
         e.hills(c, h, 1)
     _towers(c, h + 0.02, 0.05, 0.22, c.count(2, 10), 0.45)
-    _towers(c, h + 0.03, 0.08, _small(c, 0.12, 0.42), c.count(2, 8), 0.2)
+    _towers(c, h + 0.03, 0.06, _small(c, 0.08, 0.42), c.count(1, 8), 0.2)
     _treeline(c, e.tree, h + 0.035, 0.06, 14, 0.5)
     e.water(c, np.vstack([c.outline(h + 0.04, 0.008, 0.3), [[1.02, 1.02], [-0.02, 1.02]]]), h + 0.045)
     if c.chance(0.12):

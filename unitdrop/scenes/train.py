@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import functools
+import multiprocessing
 import os
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
@@ -23,7 +24,7 @@ from tqdm import tqdm
 from unitdrop.scenes import network
 from unitdrop.scenes.compose import NAMES, render
 
-TRAIN, CALIBRATE, HELD_OUT = 0, 10_000_000, 20_000_000
+TRAIN, CALIBRATE, HELD_OUT = 0, 10_000_000, 50_000_000
 """First render seeds of the three disjoint sets."""
 CALIBRATION = 2000
 """Renders that the temperature is fitted on."""
@@ -39,7 +40,8 @@ def render_set(first: int, count: int, workers: int | None = None) -> tuple[np.n
     int64.
     """
     images = np.empty((count, network.SIZE, network.SIZE, 3), np.uint8)
-    with ProcessPoolExecutor(workers or os.cpu_count()) as pool:
+    spawn = multiprocessing.get_context("spawn")  # a fork would inherit the locks of other threads
+    with ProcessPoolExecutor(workers or os.cpu_count(), spawn) as pool:
         job = pool.map(functools.partial(_one, first=first), range(count), chunksize=100)
         for i, image in enumerate(tqdm(job, total=count, desc="render", unit="scene")):
             images[i] = image
@@ -149,8 +151,8 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument(
         "--work", type=Path, default=Path("build/scenes"), help="folder for renders and epochs"
     )
-    parser.add_argument("--images", type=int, default=16_000, help="training scenes")
-    parser.add_argument("--epochs", type=int, default=12)
+    parser.add_argument("--images", type=int, default=12_000, help="training scenes")
+    parser.add_argument("--epochs", type=int, default=10)
     parser.add_argument("--seed", type=int, default=0)
     train(**vars(parser.parse_args(argv)))
 

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from unitdrop.heatmap import blend, colourise, overlay, upsample
+from unitdrop.heatmap import colourise, overlay, upsample
 
 
 def bilinear(cells, size):
@@ -78,39 +78,38 @@ def test_unknown_colour_maps_and_nan_are_refused():
         colourise(np.full((2, 2), np.nan), (0, 1))
 
 
-def test_the_ends_of_opacity_are_the_image_and_the_colours():
+def test_opacity_0_is_the_image_and_full_evidence_at_opacity_1_is_the_colours():
     rng = np.random.default_rng(0)
-    image, colours = rng.integers(0, 256, (2, 5, 7, 3), dtype=np.uint8)
+    image, cells = rng.integers(0, 256, (20, 30, 3), dtype=np.uint8), rng.uniform(0, 1, (3, 4))
     before = image.copy()
-    np.testing.assert_array_equal(blend(image, colours, 0), image)
-    np.testing.assert_array_equal(blend(image, colours, 1), colours)
-    exact = image * 0.6 + colours * 0.4
-    assert np.abs(blend(image[::-1], colours[::-1], 0.4)[::-1] - exact).max() <= 0.5 + 1e-3
+    np.testing.assert_array_equal(overlay(image, cells, (0, 1), opacity=0), image)
+    strong = overlay(image, cells + 1, (0, 1), "magma", 1)
+    np.testing.assert_array_equal(strong, colourise(upsample(cells + 1, (20, 30)), (0, 1), "magma"))
     np.testing.assert_array_equal(image, before)
+
+
+def test_the_colours_thin_out_with_the_square_root_of_the_evidence():
+    image, cells = np.full((1, 4, 3), 200, np.uint8), np.array([[-1.0, 0.0, 0.25, 1.0]])
+    colours = colourise(cells, (0, 1)).astype(float)
+    weight = 0.8 * (0.15 + 0.85 * np.array([0, 0, 0.5, 1]))[None, :, None]
+    exact = image * (1 - weight) + colours * weight
+    assert np.abs(overlay(image, cells, (0, 1), opacity=0.8) - exact).max() <= 0.51
+
+
+def test_a_flat_map_at_equal_limits_is_laid_over_without_a_division_by_zero():
+    with np.errstate(all="raise"):
+        assert overlay(np.zeros((2, 2, 3), np.uint8), np.zeros((1, 1)), (0, 0)).shape == (2, 2, 3)
 
 
 @pytest.mark.parametrize("opacity", [-0.1, 1.1, np.nan])
 def test_opacity_outside_0_to_1_is_refused(opacity):
     with pytest.raises(ValueError, match="opacity: expected 0 to 1"):
-        blend(np.zeros((2, 2, 3), np.uint8), np.zeros((2, 2, 3), np.uint8), opacity)
+        overlay(np.zeros((2, 2, 3), np.uint8), np.zeros((2, 2)), (0, 1), opacity=opacity)
 
 
 @pytest.mark.parametrize(
-    ("image", "colours"),
-    [
-        (np.zeros((2, 2, 3), np.uint8), np.zeros((2, 3, 3), np.uint8)),
-        (np.zeros((2, 2, 3)), np.zeros((2, 2, 3), np.uint8)),
-        (np.zeros((2, 2, 3), np.uint8), np.zeros((2, 2, 3))),
-        (np.zeros((2, 2), np.uint8), np.zeros((2, 2), np.uint8)),
-    ],
+    "image", [np.zeros((2, 2, 3)), np.zeros((2, 2), np.uint8), np.zeros((2, 2, 4), np.uint8)]
 )
-def test_images_that_do_not_fit_are_refused(image, colours):
-    with pytest.raises(ValueError, match="image and colours: expected the same"):
-        blend(image, colours, 0.5)
-
-
-def test_overlay_is_the_three_steps_in_one():
-    rng = np.random.default_rng(1)
-    image, cells = rng.integers(0, 256, (20, 30, 3), dtype=np.uint8), rng.normal(0, 1, (3, 4))
-    steps = blend(image, colourise(upsample(cells, (20, 30)), (-2, 2), "magma"), 0.7)
-    np.testing.assert_array_equal(overlay(image, cells, (-2, 2), "magma", 0.7), steps)
+def test_pictures_that_are_not_rgb_bytes_are_refused(image):
+    with pytest.raises(ValueError, match="image: expected \\(H, W, 3\\) uint8"):
+        overlay(image, np.zeros((2, 2)), (0, 1))

@@ -44,7 +44,6 @@ __all__ = ["Plan", "SweepFigure", "View", "percent", "plan"]
 WIDTH, HEIGHT = 960, 540
 SMALLEST, LARGEST = 160, 4096
 MAX_ROWS = 12  # bars at most, the row of "others" not counted
-SHINE = np.float32(0.15)  # the part of the opacity that is left where there is no evidence
 HEIRS = 3  # inheriting classes that get a curve of their own
 CEILINGS = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0)
 
@@ -474,17 +473,10 @@ class _Picture:
     def paste(self, pixels: np.ndarray, moment: _Moment) -> None:
         """Write the blended picture into an RGBA buffer of the whole figure."""
         cam = moment.plan.sweep.cam(moment.shown, moment.top, moment.bottom)
-        blended = _glow(self._base, cam, moment.plan.limits, moment.view)
+        view = moment.view
+        blended = heatmap.overlay(self._base, cam, moment.plan.limits, view.cmap, view.opacity)
         y, x = self._corner
         pixels[y : y + blended.shape[0], x : x + blended.shape[1], :3] = blended
-
-
-def _glow(image: np.ndarray, cam: np.ndarray, limits: tuple[float, float], view: View) -> np.ndarray:
-    """Lay a CAM's colours over an image, the more opaque the more evidence: (H, W, 3) uint8."""
-    stretched = heatmap.upsample(cam, image.shape[:2])
-    share = np.clip((stretched - limits[0]) / (limits[1] - limits[0]), 0, 1)
-    weight = np.float32(view.opacity) * (SHINE + (1 - SHINE) * np.sqrt(share, dtype=np.float32))
-    return cv2.blendLinear(image, heatmap.colourise(stretched, limits, view.cmap), 1 - weight, weight)
 
 
 @dataclass
@@ -517,7 +509,7 @@ class _Bars:
         self._ticks = _probability_ticks(sheet, places)
         legend = sheet.text(left - 142, 83, 9, color=GREY)
         legend.set_text(f"{DIAMOND} target   {ARROW} prediction now")
-        for x, words in ((862, "intact \N{WHITE RECTANGLE}"), (924, "now \N{BLACK RECTANGLE}")):
+        for x, words in ((852, "intact \N{WHITE RECTANGLE}"), (924, "now \N{BLACK RECTANGLE}")):
             sheet.text(x, 83, 9, color=GREY, ha="right").set_text(words)
         self._rows = [self._row() for _ in range(MAX_ROWS + 1)]
         self._arrow = sheet.text(930, 0, 10, bold=True, moving=True)
@@ -528,7 +520,7 @@ class _Bars:
             name=sheet.text(left - 8, 0, 10, ha="right"),
             fill=sheet.add(self._axes, _patch(GREY), moving=True),
             outline=sheet.add(self._axes, _patch("none", INK, 0.9), moving=True),
-            intact=sheet.text(862, 0, 9, color=GREY, ha="right"),
+            intact=sheet.text(852, 0, 9, color=GREY, ha="right"),
             now=sheet.text(924, 0, 10, ha="right", moving=True),
         )
 

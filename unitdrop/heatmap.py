@@ -70,31 +70,8 @@ def colourise(map: np.ndarray, limits: tuple[float, float], cmap: str = "inferno
     return _table(cmap)[np.rint(share * np.float32(255)).astype(np.uint8)]
 
 
-def blend(image: np.ndarray, colours: np.ndarray, opacity: float) -> np.ndarray:
-    """Lay colours over an image of the same shape: (H, W, 3) uint8.
-
-    `(1 - opacity) * image + opacity * colours`, rounded; opacity 0 is the image, 1 the colours.
-
-    Raises
-    ------
-    ValueError
-        Shapes or dtypes differ from (H, W, 3) uint8, or opacity lies outside 0..1.
-
-    Examples
-    --------
-    >>> blend(np.zeros((1, 1, 3), np.uint8), np.full((1, 1, 3), 200, np.uint8), 0.25).tolist()
-    [[[50, 50, 50]]]
-    """
-    if not 0 <= opacity <= 1:
-        raise ValueError(f"opacity: expected 0 to 1, got {opacity}")
-    below, above = np.ascontiguousarray(image), np.ascontiguousarray(colours)
-    pixels = below.ndim == 3 and below.shape[2] == 3 and below.dtype == np.uint8
-    if not pixels or (above.shape, above.dtype) != (below.shape, below.dtype):
-        raise ValueError(
-            f"image and colours: expected the same (H, W, 3) uint8, got {below.shape} {below.dtype} and "
-            f"{above.shape} {above.dtype}; upsample the map to the image's size first"
-        )
-    return cv2.addWeighted(below, 1 - opacity, above, opacity, 0)
+SHINE = np.float32(0.15)
+"""The part of the opacity that is left where there is no evidence."""
 
 
 def overlay(
@@ -102,7 +79,32 @@ def overlay(
     map: np.ndarray,
     limits: tuple[float, float],
     cmap: str = "inferno",
-    opacity: float = 0.55,
+    opacity: float = 0.65,
 ) -> np.ndarray:
-    """Upsample a map (h, w) to the image, colour it between the limits and blend it over: (H, W, 3) uint8."""
-    return blend(image, colourise(upsample(map, image.shape[:2]), limits, cmap), opacity)
+    """Lay a map (h, w), stretched and coloured, over an image (H, W, 3) uint8: (H, W, 3) uint8.
+
+    Where the map reaches the upper limit the colours cover the image by `opacity`; they thin out with the
+    square root of the evidence, to 15 % of it at the lower limit, so that the image comes back as evidence
+    drains. Opacity 0 is the image.
+
+    Raises
+    ------
+    ValueError
+        The image is not (H, W, 3) uint8, opacity lies outside 0..1, or as from `upsample` and `colourise`.
+
+    Examples
+    --------
+    >>> black = np.zeros((1, 2, 3), np.uint8)
+    >>> overlay(black, np.array([[0.25, 1.0]]), (0, 1), "gray", 1.0)[0, :, 0].tolist()
+    [37, 255]
+    """
+    if not 0 <= opacity <= 1:
+        raise ValueError(f"opacity: expected 0 to 1, got {opacity}")
+    below = np.ascontiguousarray(image)
+    if below.ndim != 3 or below.shape[2] != 3 or below.dtype != np.uint8:
+        raise ValueError(f"image: expected (H, W, 3) uint8, got {below.shape} {below.dtype}; see load_image")
+    stretched = upsample(map, below.shape[:2])
+    colours = colourise(stretched, limits, cmap)
+    share = np.clip((stretched - limits[0]) / max(limits[1] - limits[0], np.finfo(np.float32).tiny), 0, 1)
+    weight = np.float32(opacity) * (SHINE + (1 - SHINE) * np.sqrt(share, dtype=np.float32))
+    return cv2.blendLinear(below, colours, 1 - weight, weight)

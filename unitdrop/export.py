@@ -354,7 +354,7 @@ class _Film:
     size: tuple[int, int]
 
     def encode(self, reduction: _Reduction, limit: int, progress: Callable | None) -> bytes | None:
-        """Draw and encode all frames with one reduction; None as soon as the file is over the limit."""
+        """Draw and encode all frames with one reduction; None if the file is over the limit."""
         flip = self.track.flip[0] if self.track.flip else None
         steps = frame_steps(self.last, flip, max(3, self.frames // reduction.stride))
         delays = frame_delays(steps, flip, self.fps)
@@ -364,8 +364,6 @@ class _Film:
             encoder = Encoder(shared_palette(list(sampled.values()), reduction.colours))
             for done, (k, delay) in enumerate(zip(steps, delays, strict=True), 1):
                 encoder.add(sampled.pop(k) if k in sampled else self._draw(figure, k), delay)
-                if encoder.size > limit:
-                    return None
                 if progress is not None:
                     progress(done, len(steps))
         finally:

@@ -1,14 +1,13 @@
 """From RGB frames to the bytes of an animated GIF: one palette, no dithering, only what changed.
 
-Pillow's own path chooses a palette for every frame, which is slow and makes still parts of the picture
+Left to itself, Pillow chooses a palette for every frame, which is slow and makes still parts of the picture
 flicker. Here the palette is chosen once, a table of 65,536 entries finds the palette entry of any colour, and
-a pixel that keeps its entry is not written again. Pillow does the compression.
+a pixel that keeps its entry is transparent in the next frame. Pillow writes the file.
 """
 
 from __future__ import annotations
 
 import io
-import struct
 from collections.abc import Sequence
 
 import cv2
@@ -121,26 +120,8 @@ def lookup(palette: np.ndarray) -> np.ndarray:
     return table
 
 
-def _compressed(indices: np.ndarray) -> bytes:
-    """Return the GIF image data (code size and LZW blocks) of palette indices: (h, w) uint8."""
-    height, width = indices.shape
-    picture = Image.frombytes("P", (width, height), np.ascontiguousarray(indices).tobytes())
-    picture.putpalette(bytes(768))
-    file = io.BytesIO()
-    picture.save(file, "GIF", optimize=False, interlace=0)
-    data = file.getvalue()
-    start = 13 + 3 * (2 << (data[10] & 7))  # the header and its palette
-    while data[start] == 0x21:  # extensions: two bytes, then blocks led by their length, then a zero
-        start += 2
-        while data[start]:
-            start += 1 + data[start]
-        start += 1
-    own_palette = 3 * (2 << (data[start + 9] & 7)) if data[start + 9] & 0x80 else 0
-    return data[start + 10 + own_palette : -1]
-
-
 class Encoder:
-    """Turns frames into a GIF that plays for ever, each frame as soon as it comes.
+    """Turns frames into a GIF that plays for ever.
 
     Parameters
     ----------
@@ -159,34 +140,30 @@ class Encoder:
     """
 
     def __init__(self, palette: np.ndarray):
-        self._palette = palette
+        self._palette = palette.tobytes().ljust(768, b"\0")
         self._table = lookup(palette)
         self._shown: np.ndarray | None = None  # (H, W) uint8: the entries on the screen after the last frame
         self._delays: list[int] = []
-        self._images: list[bytes] = []
-        self.size = 0  # bytes of all images so far
+        self._images: list[Image.Image] = []
 
     def add(self, frame: np.ndarray, delay: int) -> None:
         """Append a frame, (H, W, 3) uint8 RGB, to be seen for `delay` hundredths of a second (1 to 65,535).
 
         A frame in which nothing changes prolongs the one before instead.
         """
-        indices = np.take(self._table, _cells(frame))
-        if self._shown is None:
-            part, corner = indices, (0, 0)
-        else:
+        indices = part = np.take(self._table, _cells(frame))
+        if self._shown is not None:
             changed = indices != self._shown
-            x, y, width, height = cv2.boundingRect(changed.view(np.uint8))
-            if not width and self._delays[-1] + delay <= _LONGEST_DELAY:
+            if not changed.any() and self._delays[-1] + delay <= _LONGEST_DELAY:
                 self._delays[-1] += delay
                 return
-            window = slice(y, y + max(1, height)), slice(x, x + max(1, width))
-            part, corner = np.where(changed[window], indices[window], np.uint8(COLOURS)), (x, y)
+            part = np.where(changed, indices, np.uint8(COLOURS))
         self._shown = indices
-        place = struct.pack("<BHHHHB", 0x2C, *corner, part.shape[1], part.shape[0], 0)
-        self._images.append(place + _compressed(part))
+        image = Image.frombytes("P", part.shape[::-1], part.tobytes())
+        image.putpalette(self._palette)
+        image.info["transparency"] = COLOURS
+        self._images.append(image)
         self._delays.append(delay)
-        self.size += len(self._images[-1])
 
     def to_bytes(self) -> bytes:
         """Return the whole file.
@@ -196,12 +173,10 @@ class Encoder:
         ValueError
             No frame has been added.
         """
-        if self._shown is None:
+        if not self._images:
             raise ValueError("frames: a GIF needs at least one; add a frame first")
-        height, width = self._shown.shape
-        header = struct.pack("<6sHHBBB", b"GIF89a", width, height, 0xF7, 0, 0)  # 0xF7: one palette of 256
-        parts = [header, self._palette.tobytes().ljust(768, b"\0"), b"\x21\xff\x0bNETSCAPE2.0\x03\x01\0\0\0"]
-        for delay, image in zip(self._delays, self._images, strict=True):
-            # Leave the frame in place (4) and take the last palette entry as transparent (1).
-            parts += [struct.pack("<BBBBHBB", 0x21, 0xF9, 4, 4 | 1, delay, COLOURS, 0), image]
-        return b"".join([*parts, b";"])
+        file, (first, *rest) = io.BytesIO(), self._images
+        milliseconds = [10 * delay for delay in self._delays]
+        first.save(file, "GIF", save_all=True, append_images=rest, duration=milliseconds, loop=0,
+                   optimize=False, disposal=1, transparency=COLOURS, palette=self._palette)  # fmt: skip
+        return file.getvalue()

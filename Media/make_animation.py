@@ -11,7 +11,7 @@ sys.path.insert(0, str(ROOT))
 
 from unitdrop import Sweep, load_model, save_gif  # noqa: E402
 
-IMAGE = ROOT / "notebooks" / "images" / "harbour-1.png"
+IMAGE = ROOT / "notebooks" / "images" / "bridge-2.png"
 OUT = ROOT / "Media" / "animation.gif"
 
 

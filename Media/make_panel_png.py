@@ -69,7 +69,7 @@ def screenshot(image: str, ks: list[int], width: int, height: int, theme: str) -
 def main(argv: list[str] | None = None) -> None:
     """Run the command line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--image", default="harbour-1.png", help="a file of notebooks/images")
+    parser.add_argument("--image", default="camp-1.png", help="a file of notebooks/images")
     parser.add_argument("--k", type=int, nargs="+", help="units dropped (default: a third of the flip)")
     parser.add_argument("--width", type=int, default=1280)
     parser.add_argument("--height", type=int, default=860)

@@ -148,6 +148,11 @@ def test_a_network_whose_output_is_not_its_head_is_refused_with_the_reason():
         wrapped(net)(np.zeros((64, 64, 3), np.uint8))
 
 
+def test_a_resize_that_is_smaller_than_the_input_is_refused():
+    with pytest.raises(ModelError, match="resize=50 is smaller than size=64"):
+        wrapped(resnet(), resize=50)
+
+
 def test_labels_that_do_not_fit_are_refused_with_both_counts():
     with pytest.raises(ModelError, match="3 classes but 2 labels"):
         wrapped(resnet(), ("a", "b"))

@@ -1,6 +1,6 @@
 """The notebook: committed clean, and every cell runs where a newcomer opens it."""
 
-import os
+import re
 import shutil
 from pathlib import Path
 
@@ -79,6 +79,15 @@ def test_each_insight_is_measured_and_shown(executed, insight):
     assert any("image/png" in output.get("data", {}) or output.get("name") == "stdout" for output in shown)
 
 
+def test_the_look_alikes_inherit_more_than_chance_and_usurp_more_often_than_not(executed):
+    said = "".join(o.get("text", "") for cell in ("inherit", "flips") for o in outputs(executed[0], cell))
+    gain = re.search(r"receive (\d+)% of the gain; by chance it would be (\d+)%", said)
+    share, chance = map(int, gain.groups())
+    kin, images = map(int, re.search(r"a sibling in (\d+) of (\d+) images", said).groups())
+    assert chance < 40 < 60 < share
+    assert images == 40 and kin > 30
+
+
 def test_a_cell_that_runs_again_in_a_kernel_leaves_as_many_widgets_as_after_the_first_run():
     source = (
         "import unitdrop\nfrom ipywidgets.widgets.widget import _instances\n"
@@ -94,8 +103,3 @@ def test_a_cell_that_runs_again_in_a_kernel_leaves_as_many_widgets_as_after_the_
                 client.execute_cell(notebook.cells[0], 0)
                 counts.append(int(notebook.cells[0].outputs[0].text))
     assert counts[0] == counts[1] == counts[2] > 10
-
-
-def test_the_run_leaves_the_repository_alone(executed):
-    assert not list(NOTEBOOK.parent.glob("*.tmp"))
-    assert os.path.realpath(executed[1]) != os.path.realpath(REPO)

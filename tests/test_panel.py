@@ -1,8 +1,12 @@
 """The panel: controls to state to picture; nothing redundant, nothing left over, nothing swallowed."""
 
 import io
+import os
+import subprocess
+import sys
 import threading
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -17,6 +21,7 @@ from unitdrop.panel import Panel, State, gather
 from unitdrop.readout import Readout, TargetError
 from unitdrop.sweep import Sweep
 
+REPO = Path(__file__).resolve().parent.parent
 SIZE = (320, 180)
 LABELS = ("sea", "sand/dune", "<b>rock</b>", "palm & co")
 UNITS = 6
@@ -268,6 +273,45 @@ def test_bad_files_are_named_with_the_reason_while_the_rest_load(made, folder):
     assert controls.error.value == ""
 
 
+def test_bad_files_that_are_found_later_do_not_wipe_an_error_that_is_being_read(made, folder, monkeypatch):
+    go = threading.Event()
+    monkeypatch.setattr(panel, "load_image", lambda source: go.wait(30) and load_image(source))
+    a_panel = made(images=folder)
+    monkeypatch.setattr(a_panel, "_draw", lambda state: 1 / 0)
+    a_panel._controls.k.value = 1
+    assert "ZeroDivisionError" in a_panel._controls.error.value
+    go.set()
+    settle(a_panel)
+    assert "b.jpg" in a_panel._controls.notes.value
+    assert "ZeroDivisionError" in a_panel._controls.error.value
+
+
+def test_open_files_can_be_chosen_more_than_once(made):
+    files = [io.BytesIO() for _ in IMAGES]
+    for file, pixels in zip(files, IMAGES, strict=True):
+        Image.fromarray(pixels).save(file, "PNG")
+        file.seek(0)
+    controls = settle(made(images=files))
+    for index in (1, 2, 0, 1):
+        controls.image.value = index
+        assert controls.error.value == ""
+    assert controls.notes.value == ""
+
+
+@pytest.mark.slow
+def test_python_ends_cleanly_while_a_panel_reads_ahead_or_writes_a_gif(tmp_path):
+    code = "import unitdrop; p = unitdrop.Panel(); p._controls.save.click()"
+    for _ in range(3):
+        done = subprocess.run(
+            [sys.executable, "-c", code],
+            cwd=tmp_path,
+            env={**os.environ, "PYTHONPATH": str(REPO)},
+            capture_output=True,
+            text=True,
+        )
+        assert done.returncode == 0, done.stderr
+
+
 def test_the_first_image_that_can_be_read_is_shown_first(made, folder):
     (folder / "a.png").write_bytes(b"")
     a_panel = made(images=folder)
@@ -401,6 +445,15 @@ def test_save_gif_writes_the_present_sweep_under_a_safe_name_and_says_where(made
     assert "/" not in path.name and "sand-dune" in path.name
     with Image.open(path) as gif:
         assert gif.format == "GIF" and gif.n_frames > 1
+
+
+def test_a_gif_that_cannot_even_be_named_is_an_error_and_the_button_stays_alive(made, monkeypatch):
+    a_panel = made()
+    with monkeypatch.context() as patch:
+        patch.setattr(a_panel, "_gif_path", lambda: 1 / 0)
+        a_panel._controls.save.click()
+    assert "ZeroDivisionError" in a_panel._controls.error.value
+    assert not a_panel._controls.save.disabled and not a_panel._saving
 
 
 def test_while_a_gif_is_written_the_sliders_live_and_a_second_click_does_nothing(made, tmp_path, monkeypatch):

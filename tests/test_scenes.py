@@ -181,6 +181,18 @@ def test_the_report_goes_between_the_marks_of_the_card_and_nowhere_else(tmp_path
     assert card.read_text() == f"above\n{evaluate.START}\nnew\n{evaluate.END}\nbelow\n"
 
 
+def test_a_run_on_fewer_images_leaves_the_card_alone(tmp_path, capsys):
+    card = tmp_path / "CARD.md"
+    card.write_text(f"{evaluate.START}\nold\n{evaluate.END}\n")
+    evaluate.main(["--images", "20", "--card", str(card)])
+    assert "| images | 20 |" in capsys.readouterr().out and "old" in card.read_text()
+
+
+def test_training_refuses_what_it_cannot_train_on(tmp_path):
+    with pytest.raises(SystemExit, match="at least 100 images"):
+        train.train(tmp_path / "w", tmp_path, images=40, epochs=1, seed=0)
+
+
 def _card() -> dict[str, float]:
     rows = re.findall(r"^\| ([^|]+) \| ([\d.,]+)(?: %)? \|$", evaluate.CARD.read_text("utf-8"), re.M)
     return {name: float(value.replace(",", "")) for name, value in rows}

@@ -212,7 +212,7 @@ def _add_lab(commands) -> None:
 
 def _add_sweep(commands) -> None:
     sweep = _command(commands, "sweep", _sweep, "drop units of one image's class and print what happens")
-    _add_choices(sweep)
+    _add_choices(sweep, top="drop the K most important units (0)")
     sweep.add_argument("--json", action="store_true", help="print one JSON object instead of the table")
     sweep.add_argument("--csv", metavar="FILE", help="also write the probability of every class for every k")
     sweep.epilog = "example:\n  python -m unitdrop sweep photo.jpg --target beach --top 20 --json"
@@ -220,18 +220,17 @@ def _add_sweep(commands) -> None:
 
 def _add_gif(commands) -> None:
     gif = _command(commands, "gif", _gif, "write the sweep of one image as an animation")
-    _add_choices(gif)
+    _add_choices(gif, top="the last k that is shown (well past the flip)")
     gif.add_argument("--out", metavar="FILE.gif", required=True, help="the file to write or to replace")
     gif.add_argument("--frames", type=_whole, default=60, metavar="N", help="at most so many frames (60)")
     gif.add_argument("--fps", type=_number, default=12, metavar="F", help="frames a second, 0.1 to 50 (12)")
     gif.epilog = (
-        "Here --top K is where the animation ends (default: well past the flip), and --bottom J stays\n"
-        "dropped throughout.\n\n"
+        "The J least important units stay dropped throughout.\n\n"
         "example:\n  python -m unitdrop gif photo.jpg --out drop.gif --rank contribution --fps 8"
     )
 
 
-def _add_choices(command: argparse.ArgumentParser) -> None:
+def _add_choices(command: argparse.ArgumentParser, top: str) -> None:
     """Add what tells one sweep: image, network, target, ranking, scope, window."""
     from .sweep import RANKINGS, SCOPES
 
@@ -242,7 +241,7 @@ def _add_choices(command: argparse.ArgumentParser) -> None:
     add("--rank", default="weight", choices=RANKINGS, help="the order of dropping (weight)")
     add("--seed", type=_whole, default=0, metavar="S", help="of the ranking random (0)")
     add("--scope", default="unit", choices=SCOPES, help="silence units for every class or the target (unit)")
-    add("--top", type=_whole, metavar="K", help="drop the K most important units (0)")
+    add("--top", type=_whole, metavar="K", help=top)
     add("--bottom", type=_whole, default=0, metavar="J", help="drop the J least important units (0)")
 
 
@@ -372,7 +371,8 @@ def table(sweep: Sweep, image: str, top: int = 0, bottom: int = 0) -> str:
         f"{printable(image)} on {printable(readout.model)}: {sweep.units} units, {readout.classes} classes",
         f"{target}, ranking {sweep.rank}{seed}, scope {sweep.scope}",
     ]
-    parts = (head, _compared(sweep, top, bottom), _flips(sweep), _course(sweep, top))
+    rest = ["From here on nothing is dropped from the bottom:"] if bottom else []
+    parts = (head, _compared(sweep, top, bottom), [*rest, *_flips(sweep)], _course(sweep, top))
     return "\n\n".join("\n".join(lines) for lines in parts)
 
 

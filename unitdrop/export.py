@@ -313,7 +313,7 @@ def check_gif(path: str | os.PathLike, frames: int = 60, fps: float = 12, max_by
         raise ExportError(f"{path}: only GIF is written; give a name that ends in .gif")
     if not _is_whole(frames) or frames < 3:
         raise ExportError(f"frames: expected a whole number of at least 3, got {frames!r}")
-    if not _SLOWEST <= fps <= _FASTEST:
+    if not isinstance(fps, (int, float, np.number)) or not _SLOWEST <= fps <= _FASTEST:
         raise ExportError(f"fps: expected {_SLOWEST} to {_FASTEST} frames a second, got {fps!r}")
     if not _is_whole(max_bytes) or max_bytes < 1:
         raise ExportError(f"max_bytes: expected a whole number of at least 1, got {max_bytes!r}")

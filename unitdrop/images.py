@@ -65,7 +65,8 @@ def load_image(source: Any, *, value_range: tuple[float, float] | None = None) -
     Raises
     ------
     ImageError
-        A file that is missing, unreadable, empty, truncated, not regular, over 512 MiB or of another format;
+        A file that is missing, unreadable, empty, truncated (so that
+        pixels are missing), not regular, over 512 MiB or of another format;
         a picture over 40 megapixels (seen before it is decoded) or longer than 20 times its width; an array
         of another shape or dtype, empty, or not finite.
 

@@ -23,7 +23,6 @@ import io
 import logging
 import threading
 from collections.abc import Callable, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
@@ -41,6 +40,7 @@ from unitdrop.sweep import RANKINGS, SCOPES, Sweep
 __all__ = ["Panel", "State"]
 
 SUFFIXES = (".jpg", ".jpeg", ".png", ".gif", ".webp", ".bmp", ".tif", ".tiff")
+MOST_SEED = 2**31 - 1
 ENDS, CAMS = ("top", "bottom"), ("target", "prediction")
 CHECKED_AHEAD = 200  # so many images of a folder are read in advance, to list those that cannot be
 SAMPLES = Path(__file__).resolve().parent.parent / "notebooks" / "images"
@@ -135,7 +135,8 @@ def _source(image: Any, number: int) -> Source:
         if not Path(image).exists():
             raise ImageError(f"images: no file or folder {str(image)!r}; check the path")
         return Source(Path(image).name, lambda: image)
-    return Source(f"image {number}", lambda: image)
+    content = image.read() if hasattr(image, "read") else image  # an open file can be read only once
+    return Source(f"image {number}", lambda: content)
 
 
 def _renders() -> list[Source]:
@@ -225,7 +226,7 @@ class Controls:
         self.scope = self._menu("Scope", SCOPES, "unit: a dropped unit is silent for every class. "
                                 "class: only for the chosen class.")  # fmt: skip
         self.cam = self._menu("CAM of", CAMS, "Whose evidence is shown, the class's or the prediction's.")
-        self.seed = widgets.BoundedIntText(seed, min=0, max=2**31 - 1, description="Seed",
+        self.seed = widgets.BoundedIntText(seed, min=0, max=MOST_SEED, description="Seed",
                                            layout=_layout(flex="0 1 150px"))  # fmt: skip
         self.seed.style.description_width = "48px"
         self.seed.tooltip = "Of the random order."
@@ -345,6 +346,8 @@ class Panel:
     ) -> None:  # fmt: skip
         if top and bottom:
             raise ValueError(f"top={top}, bottom={bottom}: the panel drops from one end; make one of them 0")
+        if isinstance(seed, int) and seed > MOST_SEED:
+            raise ValueError(f"seed={seed}: the panel's box holds at most {MOST_SEED}; choose a smaller one")
         self._sources = gather(images)
         self._model = _load(model)
         self._lock = threading.RLock()
@@ -365,7 +368,7 @@ class Panel:
         self._commit(self._state, frame)
         self._listen()
         _supersede(self)
-        threading.Thread(target=self._check_ahead, name="unitdrop-images", daemon=True).start()
+        threading.Thread(target=self._check_ahead, name="unitdrop-images").start()
 
     # -- state to picture
 
@@ -434,30 +437,26 @@ class Panel:
         return replace(self._state, **changes)
 
     def _commit(self, state: State, frame: bytes) -> None:
-        options = self._image_options(), self._class_options(state)
-        with self._setting_controls():
-            self._state = state
-            if frame is not self._controls.frame.value:
-                self._controls.frame.value = frame
-            self._controls.error.value = ""
-            self._controls.notes.value = self._notes()
-            self._controls.show(state, *options)
+        self._show(state)
+        self._state = state
+        if frame is not self._controls.frame.value:
+            self._controls.frame.value = frame
+        self._controls.error.value = ""
+        self._controls.notes.value = self._notes()
 
     def _fail(self, error: BaseException) -> None:
         """Say what went wrong, and put the controls back to what the picture shows."""
         if not isinstance(error, ValueError):  # not a mistake of the user: the log gets all of it
             _log.error("the panel could not follow", exc_info=error)
-        options = self._image_options(), self._class_options(self._state)
-        with self._setting_controls():
-            self._controls.error.value = _line(_words(error), "--jp-error-color1", "#c62828")
-            self._controls.show(self._state, *options)
+        self._controls.error.value = _line(_words(error), "--jp-error-color1", "#c62828")
+        self._show(self._state)
 
-    @contextmanager
-    def _setting_controls(self):
-        """While the panel itself sets its controls, their callbacks do nothing."""
+    def _show(self, state: State) -> None:
+        """Set the controls to a state; meanwhile their callbacks do nothing."""
+        options = self._image_options(), self._class_options(state)
         self._setting = True
         try:
-            yield
+            self._controls.show(state, *options)
         finally:
             self._setting = False
 
@@ -477,7 +476,7 @@ class Panel:
         """Read the images in advance, to list those that cannot be; the first picture waits for none."""
         found = {}
         for i, source in enumerate(self._sources[:CHECKED_AHEAD]):
-            if self._closed.is_set():
+            if self._closed.is_set() or not threading.main_thread().is_alive():  # closed, or Python is ending
                 return
             if i in self._bad:
                 continue
@@ -490,7 +489,8 @@ class Panel:
         with self._lock:
             if found and not self._closed.is_set():
                 self._bad |= {i: why for i, why in found.items() if i != self._state.image}
-                self._commit(self._state, self._controls.frame.value)
+                self._controls.notes.value = self._notes()
+                self._show(self._state)
 
     def _notes(self) -> str:
         if not self._bad:
@@ -505,11 +505,15 @@ class Panel:
         with self._lock:
             if self._saving or self._closed.is_set():
                 return
+            try:
+                job = (self._sweep_of(self._state), self._state.view, self._gif_path())
+            except Exception as error:
+                self._fail(error)
+                return
             self._saving = True
             self._controls.save.disabled = True
-            job = (self._sweep_of(self._state), self._state.view, self._gif_path())
         self._say("Saving …")
-        threading.Thread(target=self._export, args=job, name="unitdrop-gif", daemon=True).start()
+        threading.Thread(target=self._export, args=job, name="unitdrop-gif").start()
 
     def _gif_path(self) -> Path:
         from unitdrop.export import safe_name

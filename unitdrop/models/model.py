@@ -51,7 +51,7 @@ class Model:
     Raises
     ------
     ModelError
-        If there is no such head, or the labels do not fit it.
+        If there is no such head, the labels do not fit it, or `resize` is smaller than `size`.
     """
 
     def __init__(
@@ -75,6 +75,10 @@ class Model:
             raise ModelError(
                 f"network {name!r} has {head.out_features} classes but {len(labels)} labels were given; "
                 "give one label for each class, in the network's order"
+            )
+        if resize is not None and resize < size:
+            raise ModelError(
+                f"network {name!r}: resize={resize} is smaller than size={size}; give at least {size}"
             )
         self.module, self.name, self.labels = module.eval(), name, tuple(labels)
         self.size, self.resize = size, resize or size

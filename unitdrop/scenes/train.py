@@ -12,6 +12,7 @@ import argparse
 import functools
 import multiprocessing
 import os
+import zlib
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
@@ -109,15 +110,26 @@ def _keep(path: Path, epoch, net, optimizer, schedule, generator) -> None:
     os.replace(path.with_suffix(".part"), path)
 
 
+def _version() -> str:
+    """A number that changes with this folder's code: what an older version left is not resumed."""
+    sources = sorted(Path(__file__).parent.glob("*.py"))
+    return f"{zlib.crc32(b''.join(path.read_bytes() for path in sources)):08x}"
+
+
 def train(
     out: Path, work: Path, images: int, epochs: int, seed: int, batch: int = 100, rate: float = 3e-3
 ) -> None:
     """Render, train, calibrate and write the weights to ``out``; ``work`` keeps what a resumed run needs."""
+    if images < batch or epochs < 1:
+        raise SystemExit(f"expected at least {batch} images and 1 epoch, got {images} and {epochs}")
     torch.manual_seed(seed)
     work.mkdir(parents=True, exist_ok=True)
-    cache = work / f"train-{images}.npy"
+    version = _version()
+    cache = work / f"train-{images}-{version}.npy"
     if not cache.is_file():
-        np.save(cache, render_set(TRAIN, images)[0])
+        with open(cache.with_suffix(".part"), "wb") as file:
+            np.save(file, render_set(TRAIN, images)[0])
+        os.replace(file.name, cache)
     data, labels = np.load(cache), np.arange(images) % len(NAMES)
     net, generator = (
         network.build().to(memory_format=torch.channels_last),
@@ -126,7 +138,7 @@ def train(
     optimizer = torch.optim.AdamW(net.parameters(), rate, weight_decay=0.05)
     steps = epochs * (images // batch)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, rate, steps, pct_start=0.2)
-    keep = work / f"epoch-{images}-{epochs}-{seed}.pt"
+    keep = work / f"epoch-{images}-{epochs}-{seed}-{version}.pt"
     for epoch in range(_resume(keep, net, optimizer, schedule, generator), epochs):
         _epoch(net, data, labels, optimizer, schedule, generator, batch, f"epoch {epoch + 1}/{epochs}")
         _keep(keep, epoch + 1, net, optimizer, schedule, generator)

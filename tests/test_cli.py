@@ -33,7 +33,8 @@ def toy(units=12, labels=LABELS, lead=-1.0):
     class Error(ValueError):
         pass
 
-    def load_model(name="scenes"):
+    def load_model(name="scenes", **choices):
+        module.choices = choices
         if name != "scenes":
             raise Error(f"model {name!r} is unknown; choose one of scenes")
 
@@ -49,7 +50,7 @@ def toy(units=12, labels=LABELS, lead=-1.0):
         return model
 
     entry = types.SimpleNamespace(name="scenes", about="a toy", units=units, classes=len(labels))
-    entry.size, entry.licence, entry.cached = 2_500_000, "MIT", True
+    entry.size, entry.licence, entry.cached, entry.remote = 2_500_000, "MIT", True, object()
     module = types.ModuleType("unitdrop.models")
     module.load_model, module.catalogue = load_model, lambda: (entry,)
     return module
@@ -236,9 +237,10 @@ def test_on_a_terminal_a_bar_shows_the_progress(photo):
 
 def test_the_networks_are_listed(capsys, photo):
     status, out, _ = run(capsys, "models")
-    header, line = out.splitlines()
+    header, line, _, *notes = out.splitlines()
     assert status == 0 and header.split()[0] == "name"
-    assert line.split() == ["scenes", "12", "6", "2.5", "MB", "MIT", "yes", "a", "toy"]
+    assert line.split() == ["scenes", "12", "6", "2", "MB", "MIT", "yes", "a", "toy"]
+    assert "FILE.py:NAME" in notes[-1]
 
 
 @pytest.mark.parametrize("words", [["-h"], ["sweep", "-h"], ["gif", "-h"], ["lab", "-h"], ["models", "-h"]])
@@ -348,7 +350,7 @@ def test_a_bug_is_not_passed_off_as_a_mistake(photo, monkeypatch):
 def test_what_other_libraries_print_does_not_reach_stdout(capsys, photo, monkeypatch):
     module = toy()
     load = module.load_model
-    module.load_model = lambda name: print("hello from a library") or load(name)
+    module.load_model = lambda name, **choices: print("hello from a library") or load(name)
     monkeypatch.setitem(sys.modules, "unitdrop.models", module)
     status, out, err = run(capsys, "sweep", photo, "--json")
     assert status == 0 and json.loads(out) and "hello" in err
@@ -373,7 +375,8 @@ def test_a_full_disk_under_stdout_is_told_in_one_line(photo):
 
 @posix_only
 def test_ctrl_c_ends_with_130_and_one_line(photo):
-    slow = "import time\ndef wait(name): print('ready', flush=True, file=sys.__stdout__); time.sleep(60)\n"
+    slow = "import time\ndef wait(name, **choices):\n"
+    slow += "    print('ready', flush=True, file=sys.__stdout__)\n    time.sleep(60)\n"
     slow += "sys.modules['unitdrop.models'].load_model = wait\nsys.exit(cli.main())"
     process = in_process(slow, "sweep", photo)
     assert process.stdout.readline() == "ready\n"

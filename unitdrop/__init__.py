@@ -28,10 +28,14 @@ if _TYPE_CHECKING:  # for editors and type checkers; at run time, __getattr__ do
     from .figure import View as View
     from .images import ImageError as ImageError
     from .images import load_image as load_image
+    from .models import CheckpointError as CheckpointError
+    from .models import DownloadError as DownloadError
     from .models import Model as Model
     from .models import ModelError as ModelError
     from .models import catalogue as catalogue
+    from .models import load_checkpoint as load_checkpoint
     from .models import load_model as load_model
+    from .models import wrap as wrap
     from .panel import Panel as Panel
     from .readout import Readout as Readout
     from .readout import ReadoutError as ReadoutError
@@ -44,6 +48,8 @@ if _TYPE_CHECKING:  # for editors and type checkers; at run time, __getattr__ do
     from .sweep import rank_units as rank_units
 
 __all__ = [
+    "CheckpointError",
+    "DownloadError",
     "ExportError",
     "Flip",
     "ImageError",
@@ -61,19 +67,30 @@ __all__ = [
     "View",
     "__version__",
     "catalogue",
+    "load_checkpoint",
     "load_image",
     "load_model",
     "rank_units",
     "safe_name",
     "save_csv",
     "save_gif",
+    "wrap",
 ]
 
 _HOMES = {
     "export": ("ExportError", "safe_name", "save_csv", "save_gif"),
     "figure": ("SweepFigure", "View"),
     "images": ("ImageError", "load_image"),
-    "models": ("Model", "ModelError", "catalogue", "load_model"),
+    "models": (
+        "CheckpointError",
+        "DownloadError",
+        "Model",
+        "ModelError",
+        "catalogue",
+        "load_checkpoint",
+        "load_model",
+        "wrap",
+    ),
     "panel": ("Panel",),
     "readout": ("Readout", "ReadoutError", "TargetError"),
     "sweep": ("RANKINGS", "SCOPES", "Flip", "SmallestFlip", "Sweep", "rank_units"),

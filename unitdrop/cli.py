@@ -47,10 +47,21 @@ examples:
       the control, as one JSON object
   python -m unitdrop gif photo.jpg --out drop.gif
       the sweep as an animation
+  python -m unitdrop models
+      the networks that --model takes; their weights are downloaded at the first use
+  python -m unitdrop sweep photo.jpg --model resnet50
+      the same with a network that knows photographs
+  python -m unitdrop sweep photo.jpg --model resnet18 --checkpoint mine.pth --labels mine.txt
+      with weights of your own
+  python -m unitdrop sweep photo.jpg --model nets.py:small
+      with a network of your own: small() in nets.py returns it
 
 A mistake ends with status 2 and one line on stderr; with UNITDROP_TRACEBACK=1 in the environment, the
 line is preceded by where it came from.
 """
+_MODELS_NOTE = """
+none stated: torchvision gives these weights no licence of their own; the terms of ImageNet apply.
+A network of your own: --model FILE.py:NAME, or --checkpoint FILE with the name of its architecture."""
 _ROWS = (0, 1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000)
 _LABEL_WIDTH = 28
 
@@ -236,7 +247,23 @@ def _add_choices(command: argparse.ArgumentParser, top: str) -> None:
 
     add = command.add_argument
     add("image", metavar="IMAGE", help="an image file (JPEG, PNG, GIF, WebP, BMP or TIFF)")
-    add("--model", default="scenes", metavar="M", help="the network (scenes); see: models")
+    add(
+        "--model",
+        default="scenes",
+        metavar="M",
+        help="the network (scenes): a name, see: models; or FILE.py:NAME",
+    )
+    add(
+        "--checkpoint",
+        metavar="FILE",
+        help="weights for it: .pth, .pt, .tar, .th, .safetensors (the published ones)",
+    )
+    add("--labels", metavar="FILE", help="class names, one a line, in the network's order")
+    add(
+        "--trust-unpinned",
+        action="store_true",
+        help="download weights for which no sha256 has been published",
+    )
     add("--target", metavar="NAME|INDEX", help="the class whose units are dropped (the prediction)")
     add("--rank", default="weight", choices=RANKINGS, help="the order of dropping (weight)")
     add("--seed", type=_whole, default=0, metavar="S", help="of the ranking random (0)")
@@ -258,8 +285,10 @@ def _read_sweep(args: argparse.Namespace) -> Sweep:
         from .models import load_model
         from .sweep import Sweep
 
-        readout = load_model(args.model)(pixels)
-        return Sweep(readout, args.target, args.rank, args.scope, args.seed)
+        model = load_model(
+            args.model, checkpoint=args.checkpoint, labels=args.labels, trust_unpinned=args.trust_unpinned
+        )
+        return Sweep(model(pixels), args.target, args.rank, args.scope, args.seed)
 
 
 def _refuse_overwriting(image: str, out: str) -> None:
@@ -432,13 +461,14 @@ def _models(args: argparse.Namespace, unknown: list[str]) -> int:
     """Carry out the command `models`."""
     from .models import catalogue
 
-    row = "{:<16} {:>6} {:>8} {:>9}  {:<12} {:<7} {}"
-    print(row.format("name", "units", "classes", "size", "licence", "here", "about"))
+    row = "{:<20} {:>5} {:>7} {:>9}  {:<13} {:<6}  {}"
+    print(row.format("name", "units", "classes", "download", "licence", "cached", "about"))
     for entry in catalogue():
-        size = f"{entry.size / 1e6:.1f} MB" if entry.size else "-"
-        here = "yes" if entry.cached else "no"
-        texts = (printable(text) for text in (entry.licence, here, entry.about))
+        size = "-" if entry.remote is None else f"{entry.size / 1e6:.0f} MB"
+        cached = "yes" if entry.cached else "no"
+        texts = (printable(text) for text in (entry.licence, cached, entry.about))
         print(row.format(printable(entry.name), entry.units, entry.classes, size, *texts))
+    print(_MODELS_NOTE)
     return 0
 
 

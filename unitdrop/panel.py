@@ -280,9 +280,13 @@ class Controls:
 
     def close(self) -> None:
         """Take every widget off the page and out of the kernel, layouts and styles included."""
-        for widget in _family([*self.links, self.box]):
-            widget.unobserve_all()
-            widget.close()
+        _close([*self.links, self.box])
+
+
+def _close(roots: Sequence[widgets.Widget]) -> None:
+    for widget in _family(roots):
+        widget.unobserve_all()
+        widget.close()
 
 
 def _family(roots: Sequence[widgets.Widget]) -> list[widgets.Widget]:
@@ -300,11 +304,103 @@ def _family(roots: Sequence[widgets.Widget]) -> list[widgets.Widget]:
     return list(found.values())
 
 
-# ---------------------------------------------------------------------------------------------- panel
+# ---------------------------------------------------------------------------------------------- waiting
 
 
 class _Stopped(Exception):
-    """The panel was closed while it wrote a file."""
+    """The panel was closed, or the user cancelled, while a file was written or fetched."""
+
+
+class Waiting:
+    """What a panel shows while its network is fetched: a bar, what is going on, and a button.
+
+    The button cancels; afterwards, or when something went wrong, it tries again. The work is done on a thread
+    of its own, so that the notebook stays free. `fetch` calls back with the network on that thread.
+    """
+
+    def __init__(self, entry: Any) -> None:
+        self.entry, self._lock, self._stop = entry, threading.Lock(), threading.Event()
+        self.bar = widgets.FloatProgress(min=0, max=1, layout=_layout(flex="1 1 auto", width="auto"))
+        self.line = widgets.HTML()
+        self.button = widgets.Button(layout=_layout(width="110px", flex="0 0 auto"))
+        row = widgets.HBox([self.bar, self.button], layout=_layout(align_items="center"))
+        self.box = widgets.VBox([row, self.line], layout=_layout(width="100%", max_width=f"{WIDTH + 8}px"))
+        named = {"waiting": self.box, "bar": self.bar, "cancel": self.button, "line": self.line}
+        for name, widget in named.items():
+            widget.add_class(f"ud-{name}")
+        self.button.on_click(lambda _: self._pressed())
+
+    def fetch(self, arrived: Callable[[Any], None]) -> None:
+        """Begin, and say so."""
+        self._done, self._stop = arrived, threading.Event()
+        self._offer("Cancel", "times", "Stop the download; nothing of it is kept.")
+        self.bar.bar_style, self.bar.value = "info", 0
+        size, url = f"{self.entry.size / 1e6:.0f} MB", self.entry.remote.url
+        where = "" if self.entry.cached else f" (about {size} from {url})"
+        self._say(f"{self.entry.name}: getting the network{where} …")
+        threading.Thread(target=self._work, args=(self._stop,), name="unitdrop-fetch").start()
+
+    def _work(self, stop: threading.Event) -> None:
+        def progress(done: int, total: int | None) -> None:
+            if stop.is_set() or not threading.main_thread().is_alive():
+                raise _Stopped
+            self._show(stop, done, total)
+
+        try:
+            model = self.entry.load(progress=progress)
+            progress(1, 1)
+            self._tell(stop, f"{self.entry.name}: first forward pass …")
+            self._done(model)
+        except _Stopped:
+            pass
+        except Exception as error:
+            if not isinstance(error, ValueError):
+                _log.error("the network could not be fetched", exc_info=error)
+            self._ended(stop, _words(error), "danger")
+
+    def _show(self, stop: threading.Event, done: int, total: int | None) -> None:
+        so_far = f"{done / 1e6:.1f} of {total / 1e6:.1f} MB" if total else f"{done / 1e6:.1f} MB so far"
+        self.bar.value = done / total if total else 0
+        if done > 1:
+            self._tell(stop, f"{self.entry.name}: {so_far}")
+
+    def _pressed(self) -> None:
+        if self._stop.is_set():
+            self.fetch(self._done)
+        else:
+            words = f"{self.entry.name}: cancelled; nothing of the download was kept."
+            self._ended(self._stop, words, "warning")
+
+    def _ended(self, stop: threading.Event, words: str, style: str) -> None:
+        """Say why there is no network, and offer to try again; the first reason stays."""
+        with self._lock:
+            if stop.is_set():
+                return
+            stop.set()
+            self.bar.bar_style = style
+            self._offer("Try again", "refresh", "Begin anew.")
+            self._say(words, bad=style == "danger")
+
+    def _tell(self, stop: threading.Event, words: str) -> None:
+        with self._lock:
+            if not stop.is_set():
+                self._say(words)
+
+    def _say(self, words: str, bad: bool = False) -> None:
+        colours = ("--jp-error-color1", "#c62828") if bad else ("--jp-ui-font-color1", "inherit")
+        self.line.value = _line(words, *colours)
+
+    def _offer(self, words: str, icon: str, tooltip: str) -> None:
+        self.button.description, self.button.icon, self.button.tooltip = words, icon, tooltip
+
+    def close(self) -> None:
+        """Stop what is going on, and take the widgets off the page."""
+        with self._lock:
+            self._stop.set()
+        _close([self.box])
+
+
+# ---------------------------------------------------------------------------------------------- panel
 
 
 class Panel:
@@ -314,7 +410,9 @@ class Panel:
     ----------
     model : str or Model
         A name that `load_model` knows, or anything that is called with an image and returns a `Readout`, and
-        has ``name``, ``units`` and ``labels``.
+        has ``name``, ``units`` and ``labels``. A network whose weights come from elsewhere is fetched and
+        read while the panel stands there already, with a bar and a button to cancel; what goes wrong is told
+        in it.
     images
         A folder, an image, or a list of images; None for the samples. See `gather`. A file that cannot be
         read is named below the picture, with the reason, and the others are offered.
@@ -349,26 +447,48 @@ class Panel:
         if isinstance(seed, int) and seed > MOST_SEED:
             raise ValueError(f"seed={seed}: the panel's box holds at most {MOST_SEED}; choose a smaller one")
         self._sources = gather(images)
-        self._model = _load(model)
         self._lock = threading.RLock()
         self._bad: dict[int, str] = {}
         self._setting, self._closed, self._saving = False, threading.Event(), False
         self._readout = lru_cache(maxsize=8)(self._read)
         self._sweep = lru_cache(maxsize=6)(self._make_sweep)
-        self._figure = SweepFigure(*size)
+        self._state = self._figure = self._controls = self._waiting = None
+        end = "bottom" if bottom else "top"
+        chosen = dict(k=top + bottom, end=end, rank=rank, scope=scope, seed=seed, cam=cam)
+        self._wanted = (target, chosen, size)
+        remote = _remote(model)
+        if remote is None:
+            self._open(_load(model))
+            self._root = widgets.VBox([self._controls.box])
+        else:
+            self._waiting = Waiting(remote)
+            self._root = widgets.VBox([self._waiting.box])
+            self._waiting.fetch(self._arrived)
+        _supersede(self)
+
+    def _open(self, model: Any) -> None:
+        """Draw the first picture of a network, then make the controls; if that fails, nothing is left."""
+        target, chosen, size = self._wanted
+        self._model, self._figure = model, SweepFigure(*size)
         try:
-            end = "bottom" if bottom else "top"
-            chosen = dict(k=top + bottom, end=end, rank=rank, scope=scope, seed=seed, cam=cam)
-            self._state = self._first(target, chosen)
-            frame = self._draw(self._state)
+            state = self._first(target, chosen)
+            frame = self._draw(state)
         except BaseException:
             self._figure.close()
             raise
-        self._controls = Controls(self._model.units, size, seed)
-        self._commit(self._state, frame)
+        self._state = state
+        self._controls = Controls(model.units, size, chosen["seed"])
+        self._commit(state, frame)
         self._listen()
-        _supersede(self)
         threading.Thread(target=self._check_ahead, name="unitdrop-images").start()
+
+    def _arrived(self, model: Any) -> None:
+        """The network that was waited for is here: the panel takes the place of the bar."""
+        with self._lock:
+            if not self._closed.is_set():
+                self._open(model)
+                self._root.children = [self._controls.box]
+                self._waiting.close()
 
     # -- state to picture
 
@@ -556,14 +676,14 @@ class Panel:
     # -- what others see
 
     @property
-    def state(self) -> State:
-        """What the picture shows now."""
+    def state(self) -> State | None:
+        """What the picture shows now; None while the network is being fetched."""
         return self._state
 
     @property
     def widget(self) -> widgets.VBox:
         """The panel as one widget, for a place in a layout of your own."""
-        return self._controls.box
+        return self._root
 
     def close(self) -> None:
         """Take the panel off the page and release its widgets, figure and caches; closing twice is fine."""
@@ -571,15 +691,26 @@ class Panel:
             if self._closed.is_set():
                 return
             self._closed.set()
-            self._controls.close()
-            self._figure.close()
+            for part in (self._waiting, self._controls, self._figure):
+                if part is not None:
+                    part.close()
+            _close([self._root])
             self._sweep.cache_clear()
             self._readout.cache_clear()
 
     def _repr_mimebundle_(self, include=None, exclude=None, **kwargs):
         if self._closed.is_set():
             return {"text/plain": "Panel (closed)"}
-        return self._controls.box._repr_mimebundle_(include=include, exclude=exclude, **kwargs)
+        return self._root._repr_mimebundle_(include=include, exclude=exclude, **kwargs)
+
+
+def _remote(model: Any):
+    """The catalogue's entry of a network whose weights come from elsewhere; None for any other."""
+    if not isinstance(model, str):
+        return None
+    from unitdrop.models import catalogue
+
+    return next((entry for entry in catalogue() if entry.name == model and entry.remote is not None), None)
 
 
 def _load(model: Any):

@@ -1,71 +1,104 @@
-"""The networks unitdrop knows: `catalogue`, `load_model`."""
+"""The networks unitdrop knows, and how others become a `Model`: `catalogue`, `load_model`, `wrap`."""
 
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from pathlib import Path
 
-from unitdrop.models.model import Model, ModelError
-from unitdrop.scenes import NAMES, network
+from torchvision import models as torchvision_models
+from torchvision.models import list_models
 
-__all__ = ["Entry", "Model", "ModelError", "catalogue", "load_model"]
+from unitdrop.models import embedded, imagenet, places365
+from unitdrop.models.checkpoint import load_checkpoint
+from unitdrop.models.download import Progress
+from unitdrop.models.entry import Entry
+from unitdrop.models.errors import CheckpointError, DownloadError, ModelError
+from unitdrop.models.model import Model, wrap
+from unitdrop.models.own import load_own, names_file, read_labels
 
-
-@dataclass(frozen=True)
-class Entry:
-    """A line of the catalogue.
-
-    Attributes
-    ----------
-    name : what `load_model` takes
-    about : one line
-    units, classes : of its head
-    size : bytes of its weights
-    licence : of its weights
-    cached : whether they are on this machine
-    """
-
-    name: str
-    about: str
-    units: int
-    classes: int
-    size: int
-    licence: str
-    cached: bool
-    load: Callable[[], Model] = field(repr=False, compare=False)
-
-
-def _scenes() -> Model:
-    try:
-        net = network.trained()
-    except FileNotFoundError as error:
-        raise ModelError(str(error)) from None
-    return Model(net, name="scenes", labels=NAMES, size=network.SIZE, mean=network.MEAN, std=network.STD)
+__all__ = [
+    "CheckpointError",
+    "DownloadError",
+    "Entry",
+    "Model",
+    "ModelError",
+    "catalogue",
+    "load_checkpoint",
+    "load_model",
+    "wrap",
+]
 
 
 def catalogue() -> tuple[Entry, ...]:
-    """Every network that `load_model` knows.
+    """Every network that `load_model` knows by name.
 
-    >>> [entry.name for entry in catalogue()]
-    ['scenes']
+    >>> [entry.name for entry in catalogue()][:3]
+    ['scenes', 'resnet18-places365', 'resnet50-places365']
     """
-    here = network.WEIGHTS.is_file()
-    size = network.WEIGHTS.stat().st_size if here else 0
-    about = "20 classes of rendered scenes, embedded"
-    return (Entry("scenes", about, 256, len(NAMES), size, "MIT", here, _scenes),)
+    return (embedded.entry(), *places365.entries(), *imagenet.entries())
 
 
-def load_model(name: str = "scenes") -> Model:
-    """Load a network by its name in the `catalogue`.
+def load_model(
+    name: str = "scenes",
+    *,
+    checkpoint: str | Path | None = None,
+    labels: str | Path | Sequence[str] | None = None,
+    trust_unpinned: bool = False,
+    progress: Progress | None = None,
+) -> Model:
+    """Load a network, by its name in the `catalogue` or as ``FILE.py:NAME``.
+
+    Parameters
+    ----------
+    name
+        A name of the catalogue, whose weights are downloaded at the first use, or a function in a Python file
+        that returns an `nn.Module` or a `Model`. The file is run: it must be one that you trust.
+    checkpoint
+        A file of weights for this architecture (.pth, .pt, .tar, .th, .safetensors), instead of the published
+        ones. It is read safely, whoever made it. A network of the catalogue has as many classes as the file.
+    labels
+        Class names in the network's order, or a text file with one a line.
+    trust_unpinned
+        Download also what nobody has published a sha256 for; the one that is seen is remembered from then on.
+    progress
+        Called with the bytes that are here and those of the whole (None if unknown) while a file is
+        downloaded; what it raises ends the download. Default: a progress bar.
 
     Raises
     ------
-    ModelError : for a name that is not there, naming those that are
+    ModelError
+        The name is unknown, or its head or the labels do not fit.
+    CheckpointError
+        The file of weights is damaged, unsafe to read, or made for another network.
+    DownloadError
+        The weights could not be fetched whole and unaltered.
     """
+    if isinstance(labels, (str, Path)):
+        labels = read_labels(labels)
+    if names_file(str(name)):
+        return _own(name, checkpoint, labels)
     known = {entry.name: entry for entry in catalogue()}
     if name not in known:
-        close = difflib.get_close_matches(str(name), known, 1)
-        hint = f"did you mean {close[0]!r}?" if close else f"choose one of {', '.join(known)}"
-        raise ModelError(f"model {name!r} is unknown; {hint}")
-    return known[name].load()
+        raise ModelError(_unknown(str(name), list(known)))
+    return known[name].load(checkpoint, labels, trust_unpinned, progress)
+
+
+def _own(name: str, checkpoint: str | Path | None, labels: Sequence[str] | None) -> Model:
+    """A network from the user's Python file, with a checkpoint and labels if there are any."""
+    model = load_own(name)
+    if checkpoint is not None:
+        load_checkpoint(model.module, checkpoint)
+    return model if labels is None else model.labelled(labels)
+
+
+def _unknown(name: str, known: Sequence[str]) -> str:
+    """Say why there is no network of this name, and which there are."""
+    if name in list_models(module=torchvision_models):
+        return (
+            f"model {name!r} of torchvision is not offered: its head is not average pooling and one "
+            "nn.Linear, so its CAM would not be exact; python -m unitdrop models lists those that are"
+        )
+    close = difflib.get_close_matches(name, known, 3)
+    hint = f"did you mean {' or '.join(map(repr, close))}? " if close else ""
+    return f"model {name!r} is unknown; {hint}python -m unitdrop models lists those that are known"

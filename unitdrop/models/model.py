@@ -5,53 +5,61 @@ from __future__ import annotations
 import threading
 from collections.abc import Sequence
 
-import cv2
 import numpy as np
 import torch
+from PIL import Image
 from torch import nn
+from torchvision.transforms import InterpolationMode
+from torchvision.transforms import functional as transform
 
 from unitdrop.images import load_image
+from unitdrop.models.errors import ModelError
+from unitdrop.models.head import Head, find_head
 from unitdrop.readout import Readout
 
 DISPLAY = 640
 """Longest side, in pixels, of the picture a readout keeps for display."""
-
-
-class ModelError(ValueError):
-    """A network that cannot be used, or is not known; the message says why and what to do."""
+IMAGENET = {"mean": (0.485, 0.456, 0.406), "std": (0.229, 0.224, 0.225)}
+"""What most networks trained on photographs subtract from, and divide into, RGB in [0, 1]."""
 
 
 class Model:
-    """A frozen network whose head is global average pooling and one linear layer.
+    """A network whose head is global average pooling and one linear layer, with its labels and preprocessing.
 
-    Calling it with anything `unitdrop.load_image` takes runs one forward pass and gives a `Readout`. Calls
-    from several threads wait for one another. The network is put in eval mode and is never changed.
+    Calling it with anything `unitdrop.load_image` takes runs one forward pass in eval mode and gives a
+    `Readout`. Calls from several threads wait for one another. The network is never changed: see `find_head`.
+
+    An image is resized so that its shorter side has ``resize`` pixels, and its centre of ``size`` by ``size``
+    is cut out, by the operations of torchvision's own presets, to the bit.
 
     Parameters
     ----------
     module
-        A network with ``avgpool`` and ``fc`` (an `nn.Linear`), as torchvision's ResNets have.
+        A network that takes (1, 3, size, size) float32 and returns logits (1, C); it is run to find its head.
     name
         What to call it.
     labels
-        C class names, in the network's order.
+        C class names, in the network's order. None: ``"class 0"``, ``"class 1"``, ...
     size
         Side of the square input, pixels.
     mean, std
         Three numbers each, subtracted from and divided into RGB in [0, 1].
     resize
-        The shorter side is brought to this many pixels before the centre ``size`` is
-        cut out; default ``size``.
+        The shorter side is brought to this many pixels before the centre is cut out; default ``size``.
+    interpolation : {"bilinear", "bicubic", "nearest"}
+        Of that resizing; with antialiasing, as Pillow does it.
 
     Attributes
     ----------
     units : int
-        U, the inputs of ``fc``.
+        U, the maps that are pooled.
+    layer : str
+        The name of its linear layer.
 
     Raises
     ------
     ModelError
-        If there is no such head, the labels do not fit it, or `resize` is smaller than `size`.
+        If the head is another one, or the labels or numbers do not fit it.
     """
 
     def __init__(
@@ -59,47 +67,51 @@ class Model:
         module: nn.Module,
         *,
         name: str,
-        labels: Sequence[str],
+        labels: Sequence[str] | None,
         size: int,
         mean: Sequence[float],
         std: Sequence[float],
         resize: int | None = None,
+        interpolation: str = "bilinear",
     ):
-        head = getattr(module, "fc", None)
-        if not isinstance(head, nn.Linear) or not isinstance(getattr(module, "avgpool", None), nn.Module):
-            raise ModelError(
-                f"network {name!r} has no avgpool followed by a linear fc: its CAM would not be exact; "
-                "use a network whose head is global average pooling and one linear layer"
-            )
-        if len(labels) != head.out_features:
-            raise ModelError(
-                f"network {name!r} has {head.out_features} classes but {len(labels)} labels were given; "
-                "give one label for each class, in the network's order"
-            )
-        if resize is not None and resize < size:
-            raise ModelError(
-                f"network {name!r}: resize={resize} is smaller than size={size}; give at least {size}"
-            )
-        self.module, self.name, self.labels = module.eval(), name, tuple(labels)
-        self.size, self.resize = size, resize or size
-        self.mean, self.std = np.float32(mean), np.float32(std)
-        self.units = head.in_features
-        self._lock = threading.Lock()
+        self.module, self.name = module, name
+        self._lock = threading.RLock()
+        self.size, self.resize = _sides(name, size, resize)
+        self.mean, self.std = (_three(name, *pair) for pair in (("mean", mean), ("std", std)))
+        self.interpolation = _way(name, interpolation)
+        head = self._head(_noise(self.size))
+        self.layer, self.units = head.layer, len(head.maps)
+        self.labels = _checked_labels(name, labels, len(head.logits))
 
     def __repr__(self) -> str:
         return f"Model({self.name!r}, units={self.units}, classes={len(self.labels)})"
 
-    def crop(self, pixels: np.ndarray) -> np.ndarray:
-        """The centre square of RGB (H, W, 3) that the network sees, at the picture's own resolution."""
-        height, width = pixels.shape[:2]
-        side = max(1, round(min(height, width) * self.size / self.resize))
-        top, left = (height - side) // 2, (width - side) // 2
-        return pixels[top : top + side, left : left + side]
+    def labelled(self, labels: Sequence[str]) -> Model:
+        """The same network under other class names."""
+        names = ("name", "size", "mean", "std", "resize")
+        settings = {name: getattr(self, name) for name in names}
+        return Model(self.module, labels=labels, interpolation=self.interpolation.value, **settings)
 
-    def prepare(self, crop: np.ndarray) -> torch.Tensor:
-        """A square RGB uint8 crop as the network's input: float32 (1, 3, size, size)."""
-        x = (_scaled(crop, self.size).astype(np.float32) / 255 - self.mean) / self.std
-        return torch.from_numpy(np.ascontiguousarray(x.transpose(2, 0, 1)))[None]
+    def prepare(self, pixels: np.ndarray) -> torch.Tensor:
+        """RGB uint8 (H, W, 3) as the network's input: float32 (1, 3, size, size)."""
+        image = transform.resize(Image.fromarray(pixels), [self.resize], self.interpolation)
+        image = transform.center_crop(image, [self.size])
+        x = transform.convert_image_dtype(transform.pil_to_tensor(image), torch.float)
+        return transform.normalize(x, self.mean, self.std)[None]
+
+    def seen(self, pixels: np.ndarray) -> np.ndarray:
+        """The square of RGB uint8 (H, W, 3) that the network sees, at the picture's resolution up to 640.
+
+        Its edges are those of the network's input, also where they fall between two pixels.
+        """
+        height, width = pixels.shape[:2]
+        long = int(self.resize * max(height, width) / min(height, width))  # as torchvision rounds it
+        rows, columns = (long, self.resize) if height > width else (self.resize, long)
+        top, left = round((rows - self.size) / 2), round((columns - self.size) / 2)
+        down, across = height / rows, width / columns
+        box = (left * across, top * down, (left + self.size) * across, (top + self.size) * down)
+        side = min(max(1, round(min(box[2] - box[0], box[3] - box[1]))), DISPLAY)
+        return np.asarray(Image.fromarray(pixels).resize((side, side), Image.Resampling.BILINEAR, box=box))
 
     def __call__(self, image) -> Readout:
         """One forward pass: the `Readout` of an image.
@@ -109,48 +121,110 @@ class Model:
         ImageError
             If the image cannot be used.
         ModelError
-            If the network's head turns out not to be average pooling and one linear layer.
+            If for this image the network's head turns out not to be average pooling and one linear layer.
         """
-        crop = self.crop(load_image(image))
-        with self._lock, torch.inference_mode():
-            maps, pooled, logits = self._forward(self.prepare(crop))
-            weight, bias = self.module.fc.weight, self.module.fc.bias
-            bias = weight.new_zeros(len(weight)) if bias is None else bias
-            self._check(maps, pooled, logits, weight, bias)
-            arrays = [t.detach().float().cpu().numpy() for t in (maps, weight, bias)]
-        shown = crop if len(crop) <= DISPLAY else _scaled(crop, DISPLAY)
-        return Readout(*arrays, labels=self.labels, image=shown, model=self.name)
+        pixels = load_image(image)
+        head = self._head(self.prepare(pixels))
+        weight, bias = head.linear.weight, head.linear.bias
+        bias = weight.new_zeros(len(weight)) if bias is None else bias
+        arrays = [t.detach().float().cpu().numpy() for t in (head.maps, weight, bias)]
+        return Readout(*arrays, labels=self.labels, image=self.seen(pixels), model=self.name)
 
-    def _forward(self, x: torch.Tensor):
-        """Maps (U, h, w), pooled (U,) and logits (C,) of one input, caught by hooks that are then removed."""
-        caught, hooks = {}, []
+    def _head(self, x: torch.Tensor) -> Head:
+        """Run the network once; errors name it."""
+        like = next((p for p in self.module.parameters() if p.is_floating_point()), x)
         try:
-            for part in ("avgpool", "fc"):
-
-                def catch(_, args, part=part):
-                    caught[part] = args[0]
-
-                hooks.append(getattr(self.module, part).register_forward_pre_hook(catch))
-            logits = self.module(x.to(self.module.fc.weight))
-        finally:
-            for hook in hooks:
-                hook.remove()
-        return caught["avgpool"][0], caught["fc"][0], logits[0]
-
-    def _check(self, maps, pooled, logits, weight, bias) -> None:
-        """Refuse a network for which a sweep would not be exact."""
-        if maps.ndim != 3 or not torch.allclose(maps.mean((1, 2)), pooled, rtol=1e-4, atol=1e-5):
-            raise ModelError(
-                f"network {self.name!r}: what its fc sees is not the mean of its last maps, so its CAM would "
-                "not be exact; use a network that pools by averaging"
-            )
-        if not torch.allclose(weight @ pooled + bias, logits, rtol=1e-4, atol=1e-4):
-            raise ModelError(
-                f"network {self.name!r}: its output is not its fc's output, so dropping units there would "
-                "not be exact; return the logits of fc"
-            )
+            with self._lock:
+                return find_head(self.module, x.to(like.device, like.dtype))
+        except ModelError as error:
+            raise ModelError(f"network {self.name!r}: {error}") from error.__cause__
 
 
-def _scaled(square: np.ndarray, side: int) -> np.ndarray:
-    way = cv2.INTER_AREA if len(square) > side else cv2.INTER_LINEAR
-    return cv2.resize(square, (side, side), interpolation=way)
+def wrap(
+    module: nn.Module,
+    *,
+    labels: Sequence[str] | None = None,
+    size: int = 224,
+    mean: Sequence[float] = IMAGENET["mean"],
+    std: Sequence[float] = IMAGENET["std"],
+    resize: int | None = None,
+    interpolation: str = "bilinear",
+    name: str | None = None,
+) -> Model:
+    """Make a `Model` of any network that ends in global average pooling and one linear layer.
+
+    See `Model` for the arguments. The network may be in any mode, on any device; it is not changed.
+
+    Raises
+    ------
+    ModelError
+        If its head is another one (the message says which layer was looked at and what it would need), or the
+        arguments do not fit it.
+
+    Examples
+    --------
+    >>> pool = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten())
+    >>> net = nn.Sequential(nn.Conv2d(3, 8, 3), nn.ReLU(), pool, nn.Linear(8, 2))
+    >>> wrap(net, labels=("cat", "dog"), size=32, name="pets")
+    Model('pets', units=8, classes=2)
+    """
+    if not isinstance(module, nn.Module):
+        raise ModelError(
+            f"module: expected a torch.nn.Module, got {type(module).__name__}; pass the network itself"
+        )
+    settings = {"labels": labels, "size": size, "mean": mean, "std": std, "resize": resize}
+    return Model(module, name=name or type(module).__name__, interpolation=interpolation, **settings)
+
+
+def _sides(name: str, size: int, resize: int | None) -> tuple[int, int]:
+    """Return (size, resize), checked."""
+    resize = size if resize is None else resize
+    if not all(isinstance(side, int) and 1 <= side <= 4096 for side in (size, resize)):
+        raise ModelError(f"network {name!r}: size={size!r}, resize={resize!r}; give whole numbers, 1 to 4096")
+    if resize < size:
+        raise ModelError(
+            f"network {name!r}: resize={resize} is smaller than size={size}; give at least {size}"
+        )
+    return size, resize
+
+
+def _three(name: str, what: str, values: Sequence[float]) -> tuple[float, float, float]:
+    """Return three finite numbers, those of std above 0."""
+    try:
+        numbers = tuple(float(value) for value in values)
+    except (TypeError, ValueError):
+        numbers = ()
+    if len(numbers) != 3 or not np.isfinite(numbers).all() or (what == "std" and min(numbers) <= 0):
+        positive = "positive " if what == "std" else ""
+        raise ModelError(
+            f"network {name!r}: {what}={values!r}; give three {positive}numbers, for red, green and blue"
+        )
+    return numbers
+
+
+def _way(name: str, interpolation: str) -> InterpolationMode:
+    """Return torchvision's name for a way of interpolating."""
+    ways = ("bilinear", "bicubic", "nearest")
+    if interpolation not in ways:
+        raise ModelError(
+            f"network {name!r}: interpolation={interpolation!r}; choose one of {', '.join(ways)}"
+        )
+    return InterpolationMode(interpolation)
+
+
+def _noise(size: int) -> torch.Tensor:
+    """An input to look for the head with: the same noise every time, (1, 3, size, size)."""
+    return torch.randn(1, 3, size, size, generator=torch.Generator().manual_seed(0))
+
+
+def _checked_labels(name: str, labels: Sequence[str] | None, classes: int) -> tuple[str, ...]:
+    """Return one label a class."""
+    if labels is None:
+        return tuple(f"class {c}" for c in range(classes))
+    if isinstance(labels, str) or len(labels) != classes:
+        given = "one str" if isinstance(labels, str) else f"{len(labels)} labels"
+        raise ModelError(
+            f"network {name!r} has {classes} classes but {given} were given; "
+            "give one label for each class, in the network's order"
+        )
+    return tuple(labels)

@@ -18,8 +18,8 @@ MEAN, STD = (0.45, 0.45, 0.45), (0.25, 0.25, 0.25)
 WEIGHTS = Path(__file__).with_name("scenes.safetensors")
 
 
-def build() -> ResNet:
-    """An untrained network: RGB (N, 3, 128, 128) float32 to logits (N, 20).
+def build(classes: int = len(NAMES)) -> ResNet:
+    """An untrained network: RGB (N, 3, 128, 128) float32 to logits (N, classes).
 
     torchvision's stem, then one `BasicBlock` each of 64, 128 and 256 channels; the last keeps its stride
     at 1, so
@@ -29,12 +29,12 @@ def build() -> ResNet:
     >>> net.fc.in_features, net.fc.out_features
     (256, 20)
     """
-    net = ResNet(BasicBlock, [1, 1, 1, 1], num_classes=len(NAMES))
+    net = ResNet(BasicBlock, [1, 1, 1, 1], num_classes=classes)
     net.inplanes = 64
     for stage, (channels, stride) in enumerate([(64, 1), (128, 2), (256, 1)], start=1):
         setattr(net, f"layer{stage}", net._make_layer(BasicBlock, channels, 1, stride=stride))
     net.layer4 = nn.Identity()
-    net.fc = nn.Linear(256, len(NAMES))
+    net.fc = nn.Linear(256, classes)
     return net
 
 

@@ -1,0 +1,48 @@
+"""The networks of Zhou et al. 2018 for 365 kinds of places, and their class names.
+
+B. Zhou, A. Lapedriza, A. Khosla, A. Oliva, A. Torralba. Places: A 10 Million Image Database for Scene
+Recognition. TPAMI 40(6), 2018. The weights are under CC BY.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+
+from torchvision.models import get_model
+
+from unitdrop.models.download import Remote, cache_folder
+from unitdrop.models.entry import Entry
+from unitdrop.models.model import IMAGENET
+
+ADDRESS = "http://places2.csail.mit.edu/models_places365/"
+NAMES = tuple(Path(__file__).with_suffix(".txt").read_text(encoding="utf-8").split())
+"""The 365 classes, in the order of the networks' rows."""
+
+# The bytes are those of the parameters: no length has been published. Nor a sha256 for resnet18.
+FILES = {
+    "resnet18": (512, 45_500_000, None),
+    "resnet50": (2048, 97_200_000, "46529c86902bd0cfb0ea562a30b2850c28d2620d96282b3db9c318e1d774f6c5"),
+}
+
+
+def entries() -> Iterator[Entry]:
+    """Both networks."""
+    for network, (units, size, sha256) in FILES.items():
+        file = f"{network}_places365.pth.tar"
+        yield Entry(
+            name=f"{network}-places365",
+            about="365 kinds of places" + ("" if sha256 else "; needs --trust-unpinned"),
+            units=units,
+            classes=len(NAMES),
+            size=size,
+            licence="CC BY",
+            remote=Remote(ADDRESS + file, cache_folder(), file, sha256, None),
+            build=partial(_build, network),
+            settings=lambda: {"labels": NAMES, "size": 224, "resize": 256, **IMAGENET},
+        )
+
+
+def _build(network: str, classes: int):
+    return get_model(network, weights=None, num_classes=classes)

@@ -5,10 +5,12 @@ r"""A network of one's own for unitdrop: the CIFAR-10 ResNets of He et al. 2016,
 
 ``resnet20`` and ``resnet56`` return a `unitdrop.Model`; the checkpoint that fits is one of those of
 pytorch_resnet_cifar10 (Y. Idelbayev, BSD-2-Clause). Without ``--checkpoint`` they look for it in the folder
-that the environment variable CIFAR10_WEIGHTS names.
+that the environment variable CIFAR10_WEIGHTS names; where it is not set, they say so: random weights show
+nothing.
 """
 
 import os
+import sys
 from pathlib import Path
 
 import torch.nn.functional as F
@@ -67,6 +69,8 @@ def _model(depth):
     folder = os.environ.get("CIFAR10_WEIGHTS")
     if folder:
         unitdrop.load_checkpoint(network, Path(folder) / FILES[depth])
+    else:
+        print("CIFAR10_WEIGHTS is not set: random weights, unless a checkpoint is given", file=sys.stderr)
     return unitdrop.wrap(network, labels=LABELS, size=32, name=f"resnet{depth}-cifar10")
 
 

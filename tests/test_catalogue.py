@@ -8,6 +8,7 @@ import json
 import os
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -199,6 +200,32 @@ def test_without_a_network_the_command_says_what_to_fetch_from_where_to_where(st
 # ---------------------------------------------------------------------------- checkpoints of one's own
 
 
+@pytest.mark.parametrize(
+    "name",
+    [
+        name if name in ("resnet18", "mnasnet0_5") else pytest.param(name, marks=pytest.mark.slow)
+        for name in imagenet.UNITS
+    ],
+)
+def test_every_entry_is_filled_from_a_file_of_its_own_weights(caches, name):
+    if entry(name).size > 400e6:
+        pytest.skip("takes gigabytes")
+    state = filled(name).state_dict()
+    torch.save(state, "own.pth")
+    network, classes = entry(name)._filled("own.pth")
+    assert classes == 10
+    assert all(torch.equal(value, state[key]) for key, value in network.state_dict().items())
+
+
+def test_a_network_that_is_wrapped_takes_the_file_of_the_bare_one(caches):
+    torch.save(filled("resnet18").state_dict(), "own.pth")
+    wrapped = torch.nn.DataParallel(get_model("resnet18", num_classes=10))
+    unitdrop.load_checkpoint(wrapped, "own.pth")
+    assert torch.equal(wrapped.module.fc.weight, filled("resnet18").fc.weight)
+    with pytest.raises(ModelError, match="expected a torch.nn.Module, got dict"):
+        unitdrop.load_checkpoint({}, "own.pth")
+
+
 def test_a_local_file_stands_in_for_the_download(stand_ins, caches):
     path = stand_ins.files["/resnet18_places365.pth.tar"]
     model = load_model("resnet18-places365", checkpoint=path)
@@ -330,7 +357,8 @@ def test_cancel_stops_the_download_keeps_nothing_and_can_be_taken_back(served, p
     button = shown(panel, "cancel")
     assert button.description == "Cancel"
     button.click()
-    assert "cancelled" in shown(panel, "line").value and button.description == "Try again"
+    assert "cancelled" in shown(panel, "line").value
+    wait(lambda: button.description == "Try again" and not button.disabled)
     wait(lambda: not [t for t in threads() if t.startswith("unitdrop-fetch")])
     assert not [path for path in (caches / "torch").rglob("*") if path.is_file() and path.stat().st_size]
     assert panel.state is None
@@ -366,6 +394,96 @@ def test_an_altered_file_never_reaches_the_panel(stand_ins, caches, panels, monk
         assert not list(caches.rglob("*.pth"))
 
 
+class Held(unitdrop.Model):
+    """A network whose first forward pass waits for a sign."""
+
+    def __call__(self, image):
+        self.begun.set()
+        assert self.go_on.wait(60)
+        return super().__call__(image)
+
+
+@pytest.fixture
+def held(caches, monkeypatch):
+    """An entry of the catalogue whose network is here at once, and whose first forward pass is held."""
+    small = torch.nn.Sequential(torch.nn.Conv2d(3, 512, 9, stride=9), Mean(), torch.nn.Linear(512, 1000))
+    model = Held(small, name="held", **entry("resnet18").settings())
+    model.begun, model.go_on = threading.Event(), threading.Event()
+    monkeypatch.setattr("unitdrop.models.entry.Entry.load", lambda *_, **__: model)
+    yield model
+    model.go_on.set()
+
+
+def test_cancel_during_the_first_forward_pass_is_obeyed_and_leaves_nothing(held, panels):
+    before = set(_instances)
+    panel = Panel("resnet18", "photo.png")
+    panels.append(panel)
+    assert held.begun.wait(30)
+    shown(panel, "cancel").click()
+    assert shown(panel, "cancel").disabled  # one thread at a time
+    held.go_on.set()
+    wait(lambda: not shown(panel, "cancel").disabled)
+    assert panel.state is None and shown(panel, "frame") is None and "cancelled" in shown(panel, "line").value
+    shown(panel, "cancel").click()
+    wait(lambda: shown(panel, "frame") is not None)
+    panel.close()
+    assert set(_instances) == before
+
+
+def test_a_picture_that_was_mended_is_read_when_it_is_tried_again(held, panels):
+    held.go_on.set()
+    good = Path("photo.png").read_bytes()
+    Path("photo.png").write_bytes(b"no picture")
+    panel = Panel("resnet18", "photo.png")
+    panels.append(panel)
+    wait(lambda: shown(panel, "cancel").description == "Try again")
+    assert "photo.png" in shown(panel, "line").value
+    Path("photo.png").write_bytes(good)
+    shown(panel, "cancel").click()
+    wait(lambda: shown(panel, "frame") is not None)
+
+
+def test_an_error_while_the_controls_are_made_is_told_and_leaves_nothing(held, panels, monkeypatch):
+    held.go_on.set()
+    before = set(_instances)
+    monkeypatch.setattr("unitdrop.panel.Panel._listen", lambda self: 1 / 0)
+    panel = Panel("resnet18", "photo.png")
+    wait(lambda: shown(panel, "cancel").description == "Try again")
+    assert "ZeroDivisionError" in shown(panel, "line").value and panel.state is None
+    panel.close()
+    assert set(_instances) == before
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [{"rank": "best"}, {"scope": "all"}, {"cam": "both"}, {"seed": -4}, {"top": -1}, {"top": 600},
+     {"top": "3"}, {"size": (1, 1)}, {"target": "no such class"}],
+    ids=str,
+)  # fmt: skip
+def test_what_cannot_be_shown_is_refused_before_anything_is_fetched(served, wrong):
+    with pytest.raises(ValueError, match="|".join(wrong).replace("size", "whole pixels")):
+        Panel("resnet18", "photo.png", **wrong)
+    assert not served.hits and not [t for t in threads() if t.startswith("unitdrop-fetch")]
+
+
+def test_labels_that_do_not_fit_are_refused_before_anything_is_fetched(served):
+    with pytest.raises(ModelError, match="1000 classes but 3 labels"):
+        load_model("resnet50", labels=["a", "b", "c"])
+    assert not served.hits
+
+
+def test_the_panel_takes_what_has_to_be_trusted(served, panels):
+    panel = Panel("resnet18-places365", "photo.png", trust_unpinned=True)
+    panels.append(panel)
+    wait(lambda: shown(panel, "frame") is not None)
+
+
+def test_a_home_that_cannot_be_found_hinders_nobody(caches, monkeypatch):
+    for name in ("TORCH_HOME", "UNITDROP_CACHE"):
+        monkeypatch.setenv(name, "~no-such-user/x")
+    assert load_model("scenes").units == 256 and not entry("resnet50").cached
+
+
 def test_closing_a_panel_that_waits_stops_the_download(served, panels):
     served.fault = slow(1e6)
     before = set(_instances)
@@ -376,9 +494,12 @@ def test_closing_a_panel_that_waits_stops_the_download(served, panels):
     assert set(_instances) == before
 
 
-def threads():
-    import threading
+class Mean(torch.nn.Module):
+    def forward(self, x):
+        return x.relu().mean((2, 3))
 
+
+def threads():
     return [thread.name for thread in threading.enumerate()]
 
 
@@ -407,7 +528,14 @@ def fails():
 def number():
     return 3
 
-constant = 5
+def leaves():
+    raise SystemExit(3)
+
+def late():
+    from later import CHANNELS
+    return net()
+
+constant, ready, wrapped = 5, net(), model()
 """
 
 
@@ -415,6 +543,8 @@ constant = 5
 def own(caches):
     Path("nets.py").write_text(OWN, encoding="utf-8")
     Path("beside.py").write_text("CHANNELS = 7", encoding="utf-8")
+    Path("later.py").write_text("CHANNELS = 9", encoding="utf-8")
+    Path("leaving.py").write_text("import sys; sys.exit('good bye')", encoding="utf-8")
     Path("broken.py").write_text("def net(:", encoding="utf-8")
 
 
@@ -423,6 +553,8 @@ def test_a_function_that_returns_a_module_or_a_model_is_enough(own):
     assert (net.name, net.units, net.size, net.labels[0]) == ("net", 7, 224, "class 0")
     assert (model.name, model.units, model.size, model.labels) == ("mine", 7, 40, ("w", "x", "y", "z"))
     assert Sweep(model("photo.png")).units == 7
+    assert load_model("nets.py:ready").units == load_model(Path("nets.py:wrapped")).units == 7
+    assert load_model("nets.py:late").units == 7
     assert str(Path.cwd()) not in sys.path and "" not in sys.path[:1]
 
 
@@ -440,10 +572,12 @@ REFUSED = {
     "nets.py": "expected FILE.py:NAME",
     "nets.py:": "expected FILE.py:NAME",
     "gone.py:net": "there is no file gone.py",
-    "nets.py:nothing": "no function 'nothing'",
-    "nets.py:constant": "no function 'constant'",
+    "nets.py:nothing": "nothing of that name instead of a network",
+    "nets.py:constant": "a int instead of a network",
+    "nets.py:leaves": "leaves() failed: SystemExit",
+    "leaving.py:net": "cannot be run: SystemExit: good bye",
     "nets.py:fails": "fails() failed: ZeroDivisionError",
-    "nets.py:number": "returned a int",
+    "nets.py:number": "a int instead of a network",
     "nets.py:vgg": "CAMs are exact only",
     "broken.py:net": "cannot be run: SyntaxError",
 }
@@ -473,7 +607,7 @@ def test_labels_are_read_from_a_text_file(tmp_path, text, names):
 
 @pytest.mark.parametrize(
     ("data", "words"),
-    [(b"cat\n\ndog", "line 2 .* is empty"), (b"\xff\xfe\x00", "no UTF-8"), (None, "no file")],
+    [(b"cat\n\ndog", "line 2 .* is empty"), (b"\xff\xfe\x00", "no UTF-8"), (None, "no such file")],
 )
 def test_a_file_that_is_no_list_of_labels_is_refused(tmp_path, data, words):
     if data is not None:

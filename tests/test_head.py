@@ -1,6 +1,8 @@
 """`find_head` finds what makes a sweep exact, refuses what would not be, and leaves the network as it was."""
 
 import copy
+import threading
+import warnings
 
 import numpy as np
 import pytest
@@ -65,7 +67,7 @@ GOOD = {
 def test_the_maps_are_found_whatever_does_the_averaging(pool):
     net = Net(pool).eval()
     head = find_head(net, BATCH)
-    assert (head.layer, head.linear) == ("read", net.read)
+    assert head.layer == "read" and torch.equal(head.weight, net.read.weight)
     with torch.no_grad():
         torch.testing.assert_close(head.logits, net(BATCH)[0], rtol=0, atol=0)
         torch.testing.assert_close(head.maps.mean((1, 2)), net.pool(net.norm(net.body(BATCH)))[0])
@@ -78,7 +80,7 @@ def test_dropping_units_of_the_maps_found_is_a_forward_pass_with_them_zeroed(nam
     net = Net(GOOD[name]).eval()
     head = find_head(net, BATCH)
     kept = [u for u in range(6) if u not in dropped]
-    ours = head.linear.weight[:, kept] @ head.maps[kept].mean((1, 2)) + head.linear.bias
+    ours = head.weight[:, kept] @ head.maps[kept].mean((1, 2)) + head.bias
     theirs = zeroed(net, lambda maps: net.read(net.pool(maps)), sorted(dropped))
     torch.testing.assert_close(ours.detach(), theirs, rtol=1e-5, atol=1e-6)
 
@@ -89,7 +91,7 @@ def test_the_coarser_of_two_grids_is_taken_when_pooling_has_two_steps():
 
 
 def test_a_head_without_bias_is_found():
-    assert find_head(Net(GOOD["module"], bias=False), BATCH).linear.bias is None
+    assert find_head(Net(GOOD["module"], bias=False), BATCH).bias.tolist() == [0, 0, 0, 0]
 
 
 def test_maps_that_are_all_zero_are_found_too():
@@ -249,6 +251,142 @@ def test_a_network_in_training_mode_is_read_as_in_eval_mode():
     torch.testing.assert_close(find_head(net, BATCH).logits, copy.deepcopy(net).eval()(BATCH)[0].detach())
 
 
+# ------------------------------------------------------------------------------------ what could deceive it
+
+
+class Loud(Net):
+    """Its first unit is a million times as large as the others: a common tolerance would pass anything."""
+
+    def forward(self, x):
+        maps = self.norm(self.body(x))
+        maps[:, 0] = 1e6
+        return self.read(self.pool(maps))
+
+
+def test_a_loud_unit_does_not_hide_that_the_others_are_not_averaged():
+    assert find_head(Loud(GOOD["mean over two dimensions"]), BATCH).maps.shape == (6, 14, 14)
+    with pytest.raises(ModelError, match="not the average"):
+        find_head(Loud(lambda x: x.amax((2, 3))), BATCH)
+    with pytest.raises(ModelError, match="not the average"):
+        find_head(Loud(lambda x: x.mean((2, 3)).clamp(min=-0.01)), BATCH)
+
+
+def test_a_small_class_is_compared_by_its_own_size():
+    net = Net(GOOD["module"], after=lambda z: z + torch.tensor([0, 0.1, 0, 0]))
+    with torch.no_grad():
+        net.read.weight[0] = 1e7
+    with pytest.raises(ModelError, match="return the logits"):
+        find_head(net, BATCH)
+
+
+SPREAD = {
+    "expanded": lambda x, g: g.expand(-1, -1, 7, 7),
+    "interpolated": lambda x, g: F.interpolate(g, size=(9, 9)),
+    "subtracted from the maps": lambda x, g: x - g.expand_as(x),
+    "added to the maps": lambda x, g: x * 0 + g,
+}
+
+
+@pytest.mark.parametrize("spread", SPREAD.values(), ids=SPREAD)
+def test_maps_made_of_the_mean_are_not_taken_for_the_maps_that_were_averaged(spread):
+    def pool(x):
+        g = F.adaptive_avg_pool2d(x, 1)
+        spread(x, g)
+        return g.flatten(1)
+
+    net = Net(pool).eval()
+    with torch.no_grad():
+        torch.testing.assert_close(find_head(net, BATCH).maps, net.norm(net.body(BATCH))[0])
+
+
+class Noisy(nn.Module):
+    """A parametrisation of a weight that is random in training mode."""
+
+    def forward(self, weight):
+        return F.dropout(weight, 0.5, self.training)
+
+
+@pytest.mark.parametrize("kind", ["random", "spectral norm", "weight norm"])
+def test_a_weight_that_is_computed_is_read_in_eval_mode_and_its_buffers_stay(kind):
+    net = Net(GOOD["module"])
+    if kind == "random":
+        torch.nn.utils.parametrize.register_parametrization(net.read, "weight", Noisy())
+    else:
+        norm = {"spectral norm": "spectral_norm", "weight norm": "weight_norm"}[kind]
+        getattr(torch.nn.utils.parametrizations, norm)(net.read)
+    net.train()
+    before = everything(net)
+    head = find_head(net, BATCH)
+    same(before, everything(net))
+    real = copy.deepcopy(net).eval()(BATCH)[0].detach()
+    torch.testing.assert_close(head.weight @ head.maps.mean((1, 2)) + head.bias, real, rtol=1e-5, atol=1e-6)
+
+
+class Hoarder(Net):
+    """Puts a new tensor in the place of a buffer, and makes gradients although nobody asked."""
+
+    def __init__(self):
+        super().__init__(GOOD["module"])
+        self.register_buffer("calls", torch.tensor([float("nan"), 0]))
+
+    def forward(self, x):
+        self.calls = self.calls + 1
+        with torch.enable_grad():
+            self.read.weight.sum().backward()
+        return super().forward(x)
+
+
+def test_buffers_that_are_replaced_and_gradients_that_are_made_are_put_back():
+    net = Hoarder()
+    calls = net.calls
+    find_head(net, BATCH)
+    assert net.calls is calls and net.calls[1] == 0 and net.read.weight.grad is None
+
+
+def test_two_threads_on_one_network_leave_its_mode_and_hooks_alone():
+    net = Net(GOOD["module"]).train()
+    threads = [threading.Thread(target=lambda: [find_head(net, BATCH) for _ in range(30)]) for _ in range(4)]
+    for step in ("start", "join"):
+        for thread in threads:
+            getattr(thread, step)()
+    assert all(part.training for part in net.modules()) and not net.read._forward_hooks
+
+
+class Named(Net):
+    """Gives its layer the input by name, and has a second head whose output is thrown away."""
+
+    def __init__(self):
+        super().__init__(GOOD["module"])
+        self.extra = nn.Linear(6, 2)
+
+    def forward(self, x):
+        pooled = self.pool(self.norm(self.body(x)))
+        logits = self.read(input=pooled)
+        self.extra(pooled)
+        return logits
+
+
+def test_the_layer_whose_output_is_returned_is_the_head():
+    assert find_head(Named(), BATCH).layer == "read"
+
+
+def test_autocast_around_it_changes_nothing():
+    net = Net(GOOD["module"])
+    alone = find_head(net, BATCH).logits
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        assert torch.equal(find_head(net, BATCH).logits, alone)
+
+
+def test_what_cannot_be_looked_into_is_refused_in_its_own_words():
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        scripted = torch.jit.trace(Net(GOOD["mean over two dimensions"]).eval(), BATCH)
+    with pytest.raises(ModelError, match="TorchScript.* pass the Python module"):
+        find_head(scripted, BATCH)
+    with pytest.raises(ModelError, match="meta device.* load its weights first"):
+        find_head(Net(GOOD["module"]).to("meta"), BATCH)
+
+
 # ----------------------------------------------------------------------------- torchvision's whole list
 
 SIZES = {"inception_v3": 128, "maxvit_t": 224, "vit": 224}
@@ -303,7 +441,7 @@ def test_each_of_torchvisions_classifiers_is_in_the_catalogue_if_and_only_if_its
     maps = head.maps.clone()
     maps[dropped] = 0
     with torch.no_grad():
-        ours = head.linear.weight @ maps.mean((1, 2)) + head.linear.bias
+        ours = head.weight @ maps.mean((1, 2)) + head.bias
     theirs = silenced(net, batch, dropped)
     assert float((ours.softmax(0) - theirs.softmax(0)).abs().max()) < 1e-5
     assert float((theirs - head.logits).abs().max()) > 1e-4  # something was silenced

@@ -212,7 +212,7 @@ BAD_SETTINGS = {
     "std of 0": ({"std": (1, 0, 1)}, "std=.*three positive numbers"),
     "NaN": ({"mean": (0, 0, float("nan"))}, "mean="),
     "interpolation": ({"interpolation": "lanczos"}, "choose one of bilinear, bicubic, nearest"),
-    "labels as one str": ({"labels": "abc"}, "one str"),
+    "labels as one str": ({"labels": "abc"}, "give a list of 3 names"),
 }
 
 

@@ -35,6 +35,7 @@ from PIL import Image
 
 from unitdrop.figure import HEIGHT, WIDTH, SweepFigure, View, percent
 from unitdrop.images import ImageError, load_image
+from unitdrop.readout import Readout
 from unitdrop.sweep import RANKINGS, SCOPES, Sweep
 
 __all__ = ["Panel", "State"]
@@ -168,6 +169,10 @@ def _layout(**traits) -> widgets.Layout:
     return widgets.Layout(**({"min_width": "0"} | traits))
 
 
+def _styles() -> widgets.HTML:
+    return widgets.HTML(_STYLE, layout=_layout(display="none"))
+
+
 class Controls:
     """The widgets of a panel, and nothing else: made once, set to a state, closed."""
 
@@ -244,7 +249,7 @@ class Controls:
             return widgets.HBox(children, layout=_layout(flex_flow="row wrap", align_items="center"))
 
         rows = (
-            widgets.HTML(_STYLE, layout=_layout(display="none")),
+            _styles(),
             row(self.image, self.images),
             row(self.target, self.targets),
             row(self.back, self.k, self.forth, self.play),
@@ -315,71 +320,83 @@ class Waiting:
     """What a panel shows while its network is fetched: a bar, what is going on, and a button.
 
     The button cancels; afterwards, or when something went wrong, it tries again. The work is done on a thread
-    of its own, so that the notebook stays free. `fetch` calls back with the network on that thread.
+    of its own, one at a time, so that the notebook stays free.
+
+    Parameters
+    ----------
+    entry : Entry
+        Of the catalogue.
+    arrived : callable
+        Called on that thread with the network and with a function that tells whether it is still wanted.
+    trust_unpinned : bool
+        See `load_model`.
     """
 
-    def __init__(self, entry: Any) -> None:
-        self.entry, self._lock, self._stop = entry, threading.Lock(), threading.Event()
+    def __init__(self, entry: Any, arrived: Callable, trust_unpinned: bool) -> None:
+        self._entry, self._arrived, self._trust = entry, arrived, trust_unpinned
+        self._lock, self._stop = threading.Lock(), threading.Event()
         self.bar = widgets.FloatProgress(min=0, max=1, layout=_layout(flex="1 1 auto", width="auto"))
         self.line = widgets.HTML()
         self.button = widgets.Button(layout=_layout(width="110px", flex="0 0 auto"))
         row = widgets.HBox([self.bar, self.button], layout=_layout(align_items="center"))
-        self.box = widgets.VBox([row, self.line], layout=_layout(width="100%", max_width=f"{WIDTH + 8}px"))
-        named = {"waiting": self.box, "bar": self.bar, "cancel": self.button, "line": self.line}
+        rows = (_styles(), row, self.line)
+        self.box = widgets.VBox(rows, layout=_layout(width="100%", max_width=f"{WIDTH + 8}px"))
+        named = {"panel": self.box, "bar": self.bar, "cancel": self.button, "line": self.line}
         for name, widget in named.items():
             widget.add_class(f"ud-{name}")
         self.button.on_click(lambda _: self._pressed())
 
-    def fetch(self, arrived: Callable[[Any], None]) -> None:
+    def fetch(self) -> None:
         """Begin, and say so."""
-        self._done, self._stop = arrived, threading.Event()
-        self._offer("Cancel", "times", "Stop the download; nothing of it is kept.")
+        self._stop, entry = threading.Event(), self._entry
+        self._offer("Cancel", "times", "Stop; nothing of a download is kept.")
         self.bar.bar_style, self.bar.value = "info", 0
-        size, url = f"{self.entry.size / 1e6:.0f} MB", self.entry.remote.url
-        where = "" if self.entry.cached else f" (about {size} from {url})"
-        self._say(f"{self.entry.name}: getting the network{where} …")
+        where = "" if entry.cached else f" (about {entry.size / 1e6:.0f} MB from {entry.remote.url})"
+        self._say(f"{entry.name}: getting the network{where} …")
         threading.Thread(target=self._work, args=(self._stop,), name="unitdrop-fetch").start()
 
     def _work(self, stop: threading.Event) -> None:
+        def wanted() -> bool:
+            return not stop.is_set() and threading.main_thread().is_alive()
+
         def progress(done: int, total: int | None) -> None:
-            if stop.is_set() or not threading.main_thread().is_alive():
+            if not wanted():
                 raise _Stopped
             self._show(stop, done, total)
 
         try:
-            model = self.entry.load(progress=progress)
-            progress(1, 1)
-            self._tell(stop, f"{self.entry.name}: first forward pass …")
-            self._done(model)
+            model = self._entry.load(trust_unpinned=self._trust, progress=progress)
+            self._tell(stop, f"{self._entry.name}: first forward pass …")
+            self._arrived(model, wanted)
         except _Stopped:
             pass
-        except Exception as error:
+        except BaseException as error:
             if not isinstance(error, ValueError):
                 _log.error("the network could not be fetched", exc_info=error)
-            self._ended(stop, _words(error), "danger")
+            self._end(stop, _words(error), "danger")
+        finally:
+            self._offer("Try again", "refresh", "Begin anew.")
 
     def _show(self, stop: threading.Event, done: int, total: int | None) -> None:
         so_far = f"{done / 1e6:.1f} of {total / 1e6:.1f} MB" if total else f"{done / 1e6:.1f} MB so far"
         self.bar.value = done / total if total else 0
-        if done > 1:
-            self._tell(stop, f"{self.entry.name}: {so_far}")
+        if done:
+            self._tell(stop, f"{self._entry.name}: {so_far}")
 
     def _pressed(self) -> None:
         if self._stop.is_set():
-            self.fetch(self._done)
-        else:
-            words = f"{self.entry.name}: cancelled; nothing of the download was kept."
-            self._ended(self._stop, words, "warning")
+            self.fetch()
+        else:  # until the thread has noticed, there is nothing to be pressed
+            self.button.disabled = True
+            self._end(self._stop, f"{self._entry.name}: cancelled.", "warning")
 
-    def _ended(self, stop: threading.Event, words: str, style: str) -> None:
-        """Say why there is no network, and offer to try again; the first reason stays."""
+    def _end(self, stop: threading.Event, words: str, style: str) -> None:
+        """Say why there is no network; the first reason stays."""
         with self._lock:
-            if stop.is_set():
-                return
-            stop.set()
-            self.bar.bar_style = style
-            self._offer("Try again", "refresh", "Begin anew.")
-            self._say(words, bad=style == "danger")
+            if not stop.is_set():
+                stop.set()
+                self.bar.bar_style = style
+                self._say(words, bad=style == "danger")
 
     def _tell(self, stop: threading.Event, words: str) -> None:
         with self._lock:
@@ -392,6 +409,7 @@ class Waiting:
 
     def _offer(self, words: str, icon: str, tooltip: str) -> None:
         self.button.description, self.button.icon, self.button.tooltip = words, icon, tooltip
+        self.button.disabled = False
 
     def close(self) -> None:
         """Stop what is going on, and take the widgets off the page."""
@@ -426,6 +444,8 @@ class Panel:
         Whose CAM is shown at the start.
     size : tuple of int
         Width and height of the picture, pixels.
+    trust_unpinned : bool
+        See `load_model`.
 
     Raises
     ------
@@ -440,19 +460,22 @@ class Panel:
     def __init__(
         self, model: Any = "scenes", images: Any = None, *, target: int | str | None = None,
         rank: str = "weight", scope: str = "unit", seed: int = 0, top: int = 0, bottom: int = 0,
-        cam: str = "target", size: tuple[int, int] = (WIDTH, HEIGHT),
+        cam: str = "target", size: tuple[int, int] = (WIDTH, HEIGHT), trust_unpinned: bool = False,
     ) -> None:  # fmt: skip
         if top and bottom:
             raise ValueError(f"top={top}, bottom={bottom}: the panel drops from one end; make one of them 0")
         if isinstance(seed, int) and seed > MOST_SEED:
             raise ValueError(f"seed={seed}: the panel's box holds at most {MOST_SEED}; choose a smaller one")
+        for name, number in (("top", top), ("bottom", bottom)):
+            if not isinstance(number, int) or number < 0:
+                raise ValueError(f"{name}={number!r}: expected a number of units, at least 0")
         self._sources = gather(images)
         self._lock = threading.RLock()
         self._bad: dict[int, str] = {}
         self._setting, self._closed, self._saving = False, threading.Event(), False
         self._readout = lru_cache(maxsize=8)(self._read)
         self._sweep = lru_cache(maxsize=6)(self._make_sweep)
-        self._state = self._figure = self._controls = self._waiting = None
+        self._model = self._state = self._figure = self._controls = self._waiting = None
         end = "bottom" if bottom else "top"
         chosen = dict(k=top + bottom, end=end, rank=rank, scope=scope, seed=seed, cam=cam)
         self._wanted = (target, chosen, size)
@@ -460,11 +483,13 @@ class Panel:
         if remote is None:
             self._open(_load(model))
             self._root = widgets.VBox([self._controls.box])
+            _supersede(self)
         else:
-            self._waiting = Waiting(remote)
+            _rehearse(remote, *self._wanted)
+            _supersede(self)
+            self._waiting = Waiting(remote, self._arrived, trust_unpinned)
             self._root = widgets.VBox([self._waiting.box])
-            self._waiting.fetch(self._arrived)
-        _supersede(self)
+            self._waiting.fetch()
 
     def _open(self, model: Any) -> None:
         """Draw the first picture of a network, then make the controls; if that fails, nothing is left."""
@@ -473,20 +498,35 @@ class Panel:
         try:
             state = self._first(target, chosen)
             frame = self._draw(state)
+            self._controls = Controls(model.units, size, chosen["seed"])
+            self._commit(state, frame)
+            self._listen()
         except BaseException:
-            self._figure.close()
+            self._discard()
             raise
-        self._state = state
-        self._controls = Controls(model.units, size, chosen["seed"])
-        self._commit(state, frame)
-        self._listen()
         threading.Thread(target=self._check_ahead, name="unitdrop-images").start()
 
-    def _arrived(self, model: Any) -> None:
-        """The network that was waited for is here: the panel takes the place of the bar."""
+    def _discard(self) -> None:
+        """Be again as before there was a network."""
+        self._release()
+        self._state = self._figure = self._controls = None
+
+    def _release(self) -> None:
+        """Let go of the picture, the controls and all that was computed for them."""
+        for part in (self._controls, self._figure):
+            if part is not None:
+                part.close()
+        self._sweep.cache_clear()
+        self._readout.cache_clear()
+
+    def _arrived(self, model: Any, wanted: Callable[[], bool]) -> None:
+        """The network that was waited for is here: the panel takes the place of the bar, if still wanted."""
         with self._lock:
-            if not self._closed.is_set():
+            if wanted():
                 self._open(model)
+                if not wanted():
+                    self._discard()
+                    return
                 self._root.children = [self._controls.box]
                 self._waiting.close()
 
@@ -506,6 +546,7 @@ class Panel:
 
     def _first(self, target: int | str | None, chosen: dict) -> State:
         """The state at the start: the first image that can be read."""
+        self._bad.clear()
         for image in range(len(self._sources)):
             try:
                 readout = self._readout(image)
@@ -691,12 +732,10 @@ class Panel:
             if self._closed.is_set():
                 return
             self._closed.set()
-            for part in (self._waiting, self._controls, self._figure):
-                if part is not None:
-                    part.close()
+            if self._waiting is not None:
+                self._waiting.close()
+            self._release()
             _close([self._root])
-            self._sweep.cache_clear()
-            self._readout.cache_clear()
 
     def _repr_mimebundle_(self, include=None, exclude=None, **kwargs):
         if self._closed.is_set():
@@ -713,6 +752,18 @@ def _remote(model: Any):
     return next((entry for entry in catalogue() if entry.name == model and entry.remote is not None), None)
 
 
+def _rehearse(entry: Any, target: int | str | None, chosen: dict, size: tuple[int, int]) -> None:
+    """Refuse what cannot be shown of a network before it is fetched: a head of its size stands in for it."""
+    SweepFigure(*size).close()
+    image, maps = np.zeros((1, 1, 3), np.uint8), np.zeros((entry.units, 1, 1))
+    weight, labels = np.zeros((entry.classes, entry.units), np.float32), entry.settings()["labels"]
+    readout = Readout(maps, weight, np.zeros(entry.classes), labels, image)
+    state = State(0, 0, **chosen)
+    sweep = Sweep(readout, target, state.rank, state.scope, state.seed)
+    sweep.logits(*state.window)
+    assert state.view
+
+
 def _load(model: Any):
     if isinstance(model, str):
         from unitdrop.models import load_model
@@ -720,7 +771,8 @@ def _load(model: Any):
         return load_model(model)
     missing = [name for name in ("name", "units", "labels") if not hasattr(model, name)]
     if missing or not callable(model):
-        raise ValueError(f"model: expected a name or a Model, got {type(model).__name__}; see load_model")
+        kind = type(model).__name__
+        raise ValueError(f"model: expected a name or a Model, got {kind}; unitdrop.wrap makes one of it")
     return model
 
 

@@ -74,13 +74,16 @@ def load_model(
     DownloadError
         The weights could not be fetched whole and unaltered.
     """
+    if not isinstance(name, (str, Path)):
+        kind = type(name).__name__
+        raise ModelError(f"model: expected a name, got {kind}; unitdrop.wrap makes a model of a network")
     if isinstance(labels, (str, Path)):
         labels = read_labels(labels)
     if names_file(str(name)):
-        return _own(name, checkpoint, labels)
-    known = {entry.name: entry for entry in catalogue()}
+        return _own(str(name), checkpoint, labels)
+    name, known = str(name), {entry.name: entry for entry in catalogue()}
     if name not in known:
-        raise ModelError(_unknown(str(name), list(known)))
+        raise ModelError(_unknown(name, list(known)))
     return known[name].load(checkpoint, labels, trust_unpinned, progress)
 
 

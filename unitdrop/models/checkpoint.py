@@ -15,6 +15,7 @@ import os
 import stat
 import threading
 import warnings
+from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from math import isfinite, prod
@@ -25,7 +26,7 @@ import torch
 from safetensors import safe_open
 from torch import nn
 
-from unitdrop.models.errors import CheckpointError
+from unitdrop.models.errors import CheckpointError, ModelError
 from unitdrop.models.pickles import Outline, Storage, Tensor, outline, shown
 from unitdrop.models.zips import check_sum, read_at, read_entries
 
@@ -97,10 +98,13 @@ def read_checkpoint(
     >>> {name: tuple(tensor.shape) for name, tensor in state.items()}
     {'weight': (3, 2), 'bias': (3,)}
     """
-    like = _checked_like(like, head)
+    versions, like = getattr(like, "_metadata", None), _checked_like(like, head)
     try:
         with _opened(path, _limit(like)) as (file, size):
-            return _read(_Request(path, file, size, like, head, rename))
+            state = OrderedDict(_read(_Request(path, file, size, like, head, rename)))
+        if versions is not None:  # modules that changed once ask for it; what fits `like` is of its version
+            state._metadata = versions
+        return state
     except CheckpointError as error:
         raise CheckpointError(f"checkpoint {_name(path)}: {error}") from error.__cause__
     except Exception as error:  # whatever torch, safetensors or the disk can come up with
@@ -131,6 +135,8 @@ def load_checkpoint(
     ------
     CheckpointError
         As `read_checkpoint` does, or if the module does not take the weights; the module is then unchanged.
+    ModelError
+        If `module` is not one.
 
     Examples
     --------
@@ -138,6 +144,9 @@ def load_checkpoint(
     Traceback (most recent call last):
     unitdrop.models.errors.CheckpointError: checkpoint 'nowhere.pth': there is no such file; check the path
     """
+    if not isinstance(module, nn.Module):
+        kind = type(module).__name__
+        raise ModelError(f"module: expected a torch.nn.Module, got {kind}; pass the network itself")
     current = module.state_dict()
     if any(tensor.is_meta for tensor in current.values()):
         raise CheckpointError("the module lies on the meta device; call module.to_empty(device='cpu') first")
@@ -151,7 +160,8 @@ def load_checkpoint(
                 tensor.copy_(before[name])
         if not isinstance(error, Exception):
             raise
-        raise CheckpointError(f"checkpoint {_name(path)}: the module does not take it") from error
+        words = f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
+        raise CheckpointError(f"checkpoint {_name(path)}: the module does not take it ({words})") from error
     return module
 
 
@@ -436,6 +446,8 @@ def _names(table: Mapping[str, object], request: _Request) -> dict[str, str]:
     keys = list(table)
     while prefix := _prefix(keys, request.like):
         keys = [key.removeprefix(prefix) for key in keys]
+    if prefix := _prefix(list(request.like), dict.fromkeys(keys)):  # the network is the one that is wrapped
+        keys = [prefix + key for key in keys]
     keys = [request.rename(key) for key in keys] if request.rename else keys
     named = [(key, old) for key, old in zip(keys, table, strict=True) if key is not None]
     names = dict(named)

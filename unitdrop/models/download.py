@@ -107,7 +107,8 @@ class Remote:
     @property
     def cached(self) -> bool:
         """Whether the file is there, with its published length: a quick look, no proof that it is right."""
-        return self.path.is_file() and self.size in (None, self.path.stat().st_size)
+        found = self.path.stat().st_size if self.path.is_file() else 0
+        return found > 0 and self.size in (None, found)
 
 
 def cache_folder() -> Path:
@@ -119,7 +120,7 @@ def cache_folder() -> Path:
     True
     """
     chosen = os.environ.get("UNITDROP_CACHE")
-    return Path(chosen or pooch.os_cache("unitdrop")).expanduser()
+    return Path(os.path.expanduser(chosen or pooch.os_cache("unitdrop")))  # Path.expanduser can raise
 
 
 def hub_folder() -> Path:
@@ -133,7 +134,7 @@ def hub_folder() -> Path:
     ('hub', 'checkpoints')
     """
     home = os.environ.get("TORCH_HOME", os.path.join(os.environ.get("XDG_CACHE_HOME", "~/.cache"), "torch"))
-    return Path(home).expanduser() / "hub" / "checkpoints"
+    return Path(os.path.expanduser(home), "hub", "checkpoints")
 
 
 def fetch(remote: Remote, *, trust_unpinned: bool = False, progress: Progress | None = None) -> Path:
@@ -348,6 +349,8 @@ def _staging(remote: Remote) -> Iterator[Path]:
     """
     stage = remote.folder / f".unitdrop-{remote.file}.partial"
     shutil.rmtree(stage, ignore_errors=True)
+    with suppress(OSError):
+        stage.unlink()  # a file of that name is none of unitdrop's
     try:
         stage.mkdir()
         yield stage

@@ -13,7 +13,7 @@ from torch.overrides import TorchFunctionMode
 from unitdrop.models.checkpoint import read_checkpoint
 from unitdrop.models.download import Progress, Remote, fetch
 from unitdrop.models.errors import ModelError
-from unitdrop.models.model import Model
+from unitdrop.models.model import Model, check_labels
 
 
 @dataclass(frozen=True)
@@ -68,6 +68,8 @@ class Entry:
             network, classes = self.embedded(), self.classes
         else:
             if checkpoint is None:
+                if labels is not None:
+                    check_labels(self.name, labels, self.classes)  # before, not after, a long download
                 checkpoint = fetch(self.remote, trust_unpinned=trust_unpinned, progress=progress)
             network, classes = self._filled(checkpoint)
         settings = self.settings()

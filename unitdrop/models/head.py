@@ -1,13 +1,17 @@
 """Finding a network's head by one forward pass: no layer is known by its name.
 
 The head must be what makes a sweep exact: feature maps, their average over space, one linear layer, its
-output returned as it is. All four are compared numerically, at every forward pass.
+output returned as it is. All of it is compared numerically, number by number, at every forward pass.
+
+What a comparison of numbers cannot see is a rearrangement of the maps over space between the last convolution
+and the average (a flip, say): the mean is the same, and the CAM is that of the maps that are averaged.
 """
 
 from __future__ import annotations
 
+import threading
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 
@@ -17,31 +21,33 @@ from torch.overrides import TorchFunctionMode
 
 from unitdrop.models.errors import ModelError
 
-REMEMBERED = 32
-"""So many of the latest 4-D activations are kept while the network runs: more would cost memory."""
+REMEMBERED = 64
+"""So many of the latest activations are kept while the network runs: more would cost memory."""
 CLOSE = 1e-5
-"""Numbers agree if they differ by at most this part of the largest summand's size: float32 and its sums."""
+"""Numbers agree if they differ by at most this part of the sum of their summands' sizes: float32 rounds."""
+_lock = threading.RLock()  # two passes at once would see each other's hooks, and put back each other's modes
 
 
 @dataclass(frozen=True)
 class Head:
-    """What one forward pass found.
+    """What one forward pass found; the tensors are detached, and no one else's.
 
     Attributes
     ----------
     layer : str
         The linear layer's name in the module, such as ``"fc"``.
-    linear : nn.Linear
-        That layer.
     maps : torch.Tensor
         The last feature maps `A`, (U, h, w), whose mean is the layer's input.
+    weight, bias : torch.Tensor
+        Of the layer, (C, U) and (C,); without a bias, zeros.
     logits : torch.Tensor
         What the network returned, (C,).
     """
 
     layer: str
-    linear: nn.Linear
     maps: torch.Tensor
+    weight: torch.Tensor
+    bias: torch.Tensor
     logits: torch.Tensor
 
 
@@ -72,9 +78,14 @@ def find_head(module: nn.Module, batch: torch.Tensor) -> Head:
     Traceback (most recent call last):
     unitdrop.models.errors.ModelError: no nn.Linear took part in the forward pass; CAMs are exact only for ...
     """
-    with untouched(module):
-        seen = _run(module, batch)
-        return _found(seen)
+    if any(isinstance(part, torch.jit.ScriptModule) for part in module.modules()):
+        raise ModelError(
+            "it is TorchScript, into which nothing can look; pass the Python module it comes from"
+        )
+    if any(tensor.is_meta for tensor in module.parameters()):
+        raise ModelError("its parameters lie on the meta device, without numbers; load its weights first")
+    with _lock, untouched(module):
+        return _found(*_run(module, batch))
 
 
 # ------------------------------------------------------------------------------------ the forward pass
@@ -82,11 +93,17 @@ def find_head(module: nn.Module, batch: torch.Tensor) -> Head:
 
 @contextmanager
 def untouched(module: nn.Module) -> Iterator[None]:
-    """Put a module in eval mode without gradients, and everything back afterwards."""
+    """Put a module in eval mode without gradients or autocast, and everything back afterwards."""
     modes = [(part, part.training) for part in module.modules()]
-    buffers = [(buffer, buffer.detach().clone()) for buffer in module.buffers()]
-    gpus = sorted({t.device.index for t in module.parameters() if t.device.type == "cuda"})
-    with torch.no_grad(), torch.random.fork_rng(devices=gpus):
+    buffers = [(part, name, b, b.detach().clone()) for part, _ in modes for name, b in part._buffers.items()
+               if b is not None]  # fmt: skip
+    grads = [(p, p.grad) for p in module.parameters()]
+    gpus = sorted({p.device.index for p, _ in grads if p.device.type == "cuda"})
+    with ExitStack() as stack:
+        stack.enter_context(torch.no_grad())
+        stack.enter_context(torch.random.fork_rng(devices=gpus))
+        for kind in {"cpu", *(p.device.type for p, _ in grads)}:
+            stack.enter_context(torch.autocast(kind, enabled=False))
         try:
             for part, _ in modes:
                 part.training = False
@@ -94,32 +111,43 @@ def untouched(module: nn.Module) -> Iterator[None]:
         finally:
             for part, mode in modes:
                 part.training = mode
-            for buffer, before in buffers:
-                if not torch.equal(buffer, before):
+            for part, name, buffer, before in buffers:
+                part._buffers[name] = buffer
+                if not ((buffer == before) | (buffer != buffer) & (before != before)).all():  # NaN is NaN
                     buffer.copy_(before)
+            for parameter, grad in grads:
+                parameter.grad = grad
 
 
-@dataclass
-class _Seen:
-    """What came by: the last linear layer with its input and output, and the maps before it."""
+@dataclass(frozen=True)
+class _Call:
+    """A linear layer that was called, and how many activations had come by before."""
 
-    layer: str = ""
-    linear: nn.Linear | None = None
-    pooled: torch.Tensor | None = None
-    logits: torch.Tensor | None = None
-    returned: object = None
-    maps: tuple[torch.Tensor, ...] = ()
+    layer: str
+    linear: nn.Linear
+    read: object
+    logits: object
+    before: int
+
+    @property
+    def reads_pooled(self) -> bool:
+        """Whether its input has the shape of pooled maps."""
+        return isinstance(self.read, torch.Tensor) and self.read.shape == (1, self.linear.in_features)
+
+    def gave(self, returned: torch.Tensor) -> bool:
+        """Whether its output is what the network returned."""
+        return isinstance(self.logits, torch.Tensor) and torch.equal(self.logits.reshape(-1), returned)
 
 
 class _Watch(TorchFunctionMode):
-    """Remembers the latest 4-D tensors that go into or come out of torch's functions.
+    """Remembers the latest tensors of one image that go into or come out of torch's functions.
 
     Unlike hooks on modules, it also sees activations between functions that no module wraps.
     """
 
     def __init__(self, widths: set[int]) -> None:
         super().__init__()
-        self.widths, self.latest = widths, deque(maxlen=REMEMBERED)
+        self.widths, self.latest, self.count = widths, deque(maxlen=REMEMBERED), 0
 
     def __torch_function__(self, func, types, args=(), kwargs=None):
         result = func(*args, **(kwargs or {}))
@@ -130,35 +158,42 @@ class _Watch(TorchFunctionMode):
 
     def _note(self, tensor: torch.Tensor) -> None:
         shape = tensor.shape
-        if len(shape) != 4 or shape[0] != 1 or not self.widths & {shape[1], shape[3]}:
+        if len(shape) not in (2, 4) or shape[0] != 1 or not self.widths & {shape[1], shape[-1]}:
             return
-        if not any(tensor is known for known in self.latest):
-            self.latest.append(tensor)
+        if not any(tensor is known for _, known in self.latest):
+            self.latest.append((self.count, tensor))
+            self.count += 1
 
 
-def _run(module: nn.Module, batch: torch.Tensor) -> _Seen:
-    """One forward pass, watched; every hook is gone when it returns or raises."""
+def _run(module: nn.Module, batch: torch.Tensor) -> tuple[list[_Call], list, object]:
+    """One forward pass, watched: the calls of linear layers, the latest activations, the output.
+
+    Its hooks are gone afterwards.
+    """
     layers = {name: part for name, part in module.named_modules() if isinstance(part, nn.Linear)}
-    watch, seen = _Watch({layer.in_features for layer in layers.values()}), _Seen()
+    watch, calls = _Watch({layer.in_features for layer in layers.values()}), []
 
-    def after(layer, args, output, name):
-        seen.layer, seen.linear, seen.pooled, seen.logits = name, layer, args[0] if args else None, output
-        seen.maps = tuple(watch.latest)
+    def after(layer, args, kwargs, output, name):
+        read = args[0] if args else kwargs.get("input")
+        if calls and not calls[-1].reads_pooled:
+            calls.pop()  # so that the many layers of a transformer are not kept
+        calls.append(_Call(name, layer, read, output, watch.count))
 
     with ExitStack() as hooks:
         for name, layer in layers.items():
-            handle = layer.register_forward_hook(lambda *call, name=name: after(*call, name))
+            handle = layer.register_forward_hook(
+                lambda *call, name=name: after(*call, name), with_kwargs=True
+            )
             hooks.callback(handle.remove)
         try:
             with watch:
-                seen.returned = module(batch)
+                return calls, watch.latest, module(batch)
         except Exception as error:
             words = " ".join(str(error).split())
             raise ModelError(
                 f"its forward pass failed on an input of {tuple(batch.shape)} ({type(error).__name__}: "
                 f"{words[:200]}); it must take one batch of RGB images of this size"
             ) from error
-    return seen
 
 
 # ------------------------------------------------------------------------------------ the comparisons
@@ -169,72 +204,89 @@ _NEEDED = (
 )
 
 
-def _found(seen: _Seen) -> Head:
-    """Check that the four parts of the head fit together, and name them; or say what does not."""
-    if seen.linear is None:
-        raise ModelError(f"no nn.Linear took part in the forward pass; {_NEEDED}")
-    where = f"its last linear layer is {seen.layer or 'the network itself'!r}"
-    if not isinstance(seen.pooled, torch.Tensor) or seen.pooled.shape != (1, seen.linear.in_features):
-        shape = tuple(getattr(seen.pooled, "shape", ()))
-        raise ModelError(f"{where}, whose input is {shape}, not the (1, units) of pooled maps; {_NEEDED}")
-    _check_output(seen, where)
-    maps = [m for t in seen.maps for m in _layouts(t, len(seen.pooled[0])) if _averages_to(m, seen.pooled[0])]
-    wide = [m for m in maps if m.shape[1] * m.shape[2] > 1]
-    if not wide:
-        raise ModelError(f"{where}, and {_what_is_wrong(seen, bool(maps))}; {_NEEDED}")
-    return Head(seen.layer, seen.linear, wide[-1], seen.logits[0])
-
-
-def _check_output(seen: _Seen, where: str) -> None:
-    """Refuse a network whose output is not `weight @ pooled + bias`."""
-    linear, pooled, logits, returned = seen.linear, seen.pooled, seen.logits, seen.returned
+def _found(calls: list[_Call], latest: Iterable[tuple[int, torch.Tensor]], returned: object) -> Head:
+    """Check that the parts of the head fit together, and name them; or say what does not."""
     if not isinstance(returned, torch.Tensor):
-        raise ModelError(
-            f"it returns a {type(returned).__name__}, not a tensor of logits; wrap it in one that does"
-        )
-    if linear.weight.dtype not in (torch.float32, torch.float64):
-        raise ModelError(f"{where}, of {linear.weight.dtype}: too coarse to be exact; pass module.float()")
+        kind = type(returned).__name__
+        raise ModelError(f"it returns a {kind}, not a tensor of logits; wrap it in one that does")
+    if not calls:
+        raise ModelError(f"no nn.Linear took part in the forward pass; {_NEEDED}")
+    returned = returned.detach().reshape(-1).clone()
+    last = next((call for call in reversed(calls) if call.gave(returned)), calls[-1])
+    where = f"its last linear layer is {last.layer or 'the network itself'!r}"
+    pooled = _pooled(last, where)
+    linear = last.linear
+    weight, bias = linear.weight.detach().clone(), linear.bias
+    bias = weight.new_zeros(len(weight)) if bias is None else bias.detach().clone()
+    _check_output(weight, bias, pooled, last, returned, where)
+    maps = _maps([tensor for number, tensor in latest if number < last.before], pooled, where)
+    sizes = weight.abs() @ maps.abs().mean((1, 2)) + bias.abs()
+    if not _agree(weight @ maps.mean((1, 2)) + bias, returned, sizes):
+        raise ModelError(f"{where}, whose output its maps do not give; {_NEEDED}")
+    return Head(last.layer, maps, weight, bias, returned)
+
+
+def _pooled(last: _Call, where: str) -> torch.Tensor:
+    """What the layer read, (U,)."""
+    if not last.reads_pooled:
+        shape = tuple(getattr(last.read, "shape", ()))
+        raise ModelError(f"{where}, whose input is {shape}, not the (1, units) of pooled maps; {_NEEDED}")
+    return last.read[0]
+
+
+def _check_output(weight, bias, pooled, last: _Call, returned: torch.Tensor, where: str) -> None:
+    """Refuse a network whose output is not `weight @ pooled + bias`."""
+    if weight.dtype not in (torch.float32, torch.float64):
+        raise ModelError(f"{where}, of {weight.dtype}: too coarse to be exact; pass module.float()")
     if not torch.isfinite(returned).all():
-        raise ModelError(
-            "its output holds NaN or infinity; check its weights and the mean and std of its input"
-        )
-    bias = linear.weight.new_zeros(len(linear.weight)) if linear.bias is None else linear.bias
-    ours = linear.weight @ pooled[0] + bias
-    most = float((linear.weight.abs() @ pooled[0].abs() + bias.abs()).max())
-    if not _agree(ours, logits.reshape(-1), most):
+        raise ModelError("its output holds NaN or infinity; check its weights, and mean and std of its input")
+    ours, sizes = weight @ pooled + bias, weight.abs() @ pooled.abs() + bias.abs()
+    if not _agree(ours, last.logits.reshape(-1), sizes):
         raise ModelError(f"{where}, which does more than weight times input plus bias; {_NEEDED}")
-    if not _agree(ours, returned.reshape(-1), most):
+    if not _agree(ours, returned, sizes):
         raise ModelError(f"{where}, but its output is not that layer's: return the logits; {_NEEDED}")
 
 
-def _agree(ours: torch.Tensor, theirs: torch.Tensor, most: float) -> bool:
-    """Whether two vectors are equal up to the rounding of sums whose summands reach `most`."""
-    return ours.shape == theirs.shape and float((ours - theirs).abs().max()) <= CLOSE * most
+def _agree(ours: torch.Tensor, theirs: torch.Tensor, sizes: torch.Tensor) -> bool:
+    """Whether two vectors are equal, each number up to the rounding of a sum of summands of such sizes."""
+    return ours.shape == theirs.shape and bool(((ours - theirs).abs() <= CLOSE * sizes).all())
+
+
+def _maps(latest: list[torch.Tensor], pooled: torch.Tensor, where: str) -> torch.Tensor:
+    """The latest maps whose mean is what the layer read, of those that were there before the mean was."""
+    units, before = len(pooled), []
+    for tensor in latest:
+        if tensor.numel() == units and _agree(tensor.reshape(-1), pooled, pooled.abs()):
+            break
+        before.append(tensor)
+    layouts = [maps for tensor in before for maps in _layouts(tensor, units)]
+    wide = [maps for maps in layouts if maps.shape[1] * maps.shape[2] > 1]
+    found = next((maps for maps in reversed(wide) if _averages_to(maps, pooled)), None)
+    if found is None:
+        raise ModelError(f"{where}, and {_what_is_wrong(units, layouts, wide)}; {_NEEDED}")
+    return found.detach().clone()
 
 
 def _layouts(tensor: torch.Tensor, units: int) -> Iterator[torch.Tensor]:
     """A 4-D activation as (U, h, w), read with its channels first, and last."""
-    if tensor.shape[1] == units:
+    if tensor.ndim == 4 and tensor.shape[1] == units:
         yield tensor[0]
-    if tensor.shape[3] == units:
+    if tensor.ndim == 4 and tensor.shape[3] == units:
         yield tensor[0].permute(2, 0, 1)
 
 
 def _averages_to(maps: torch.Tensor, pooled: torch.Tensor) -> bool:
-    """Whether the mean of the maps over space is `pooled`."""
+    """Whether the mean of the maps over space is `pooled`, unit by unit."""
     if maps.dtype != pooled.dtype or not torch.isfinite(maps).all():
         return False
-    return _agree(maps.mean((1, 2)), pooled, float(maps.abs().mean((1, 2)).max()))
+    return _agree(maps.mean((1, 2)), pooled, maps.abs().mean((1, 2)))
 
 
-def _what_is_wrong(seen: _Seen, single: bool) -> str:
+def _what_is_wrong(units: int, layouts: list[torch.Tensor], wide: list[torch.Tensor]) -> str:
     """Say in words why no maps were found."""
-    units = len(seen.pooled[0])
-    grids = [tuple(m.shape[1:]) for t in seen.maps for m in _layouts(t, units)]
-    wide = [grid for grid in grids if grid[0] * grid[1] > 1]
     if wide:
-        h, w = wide[-1]
+        h, w = wide[-1].shape[1:]
         return f"its input is not the average of the {units} maps of {h} x {w} before it"
-    if single:
+    if layouts:
         return f"the {units} maps before it are a single pixel, on which there is no CAM to see"
     return f"there are no {units} feature maps before it that it could be the average of"

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Sequence
+import operator
+from collections.abc import Iterable, Mapping, Sequence, Set
 
 import numpy as np
 import torch
@@ -75,13 +75,12 @@ class Model:
         interpolation: str = "bilinear",
     ):
         self.module, self.name = module, name
-        self._lock = threading.RLock()
         self.size, self.resize = _sides(name, size, resize)
         self.mean, self.std = (_three(name, *pair) for pair in (("mean", mean), ("std", std)))
         self.interpolation = _way(name, interpolation)
         head = self._head(_noise(self.size))
         self.layer, self.units = head.layer, len(head.maps)
-        self.labels = _checked_labels(name, labels, len(head.logits))
+        self.labels = check_labels(name, labels, len(head.logits))
 
     def __repr__(self) -> str:
         return f"Model({self.name!r}, units={self.units}, classes={len(self.labels)})"
@@ -125,17 +124,14 @@ class Model:
         """
         pixels = load_image(image)
         head = self._head(self.prepare(pixels))
-        weight, bias = head.linear.weight, head.linear.bias
-        bias = weight.new_zeros(len(weight)) if bias is None else bias
-        arrays = [t.detach().float().cpu().numpy() for t in (head.maps, weight, bias)]
+        arrays = [t.float().cpu().numpy() for t in (head.maps, head.weight, head.bias)]
         return Readout(*arrays, labels=self.labels, image=self.seen(pixels), model=self.name)
 
     def _head(self, x: torch.Tensor) -> Head:
         """Run the network once; errors name it."""
         like = next((p for p in self.module.parameters() if p.is_floating_point()), x)
         try:
-            with self._lock:
-                return find_head(self.module, x.to(like.device, like.dtype))
+            return find_head(self.module, x.to(like.device, like.dtype))
         except ModelError as error:
             raise ModelError(f"network {self.name!r}: {error}") from error.__cause__
 
@@ -178,9 +174,14 @@ def wrap(
 
 def _sides(name: str, size: int, resize: int | None) -> tuple[int, int]:
     """Return (size, resize), checked."""
-    resize = size if resize is None else resize
-    if not all(isinstance(side, int) and 1 <= side <= 4096 for side in (size, resize)):
-        raise ModelError(f"network {name!r}: size={size!r}, resize={resize!r}; give whole numbers, 1 to 4096")
+    given = (size, size if resize is None else resize)
+    try:
+        size, resize = (0 if isinstance(side, bool) else operator.index(side) for side in given)
+    except TypeError:
+        size = resize = 0
+    if not 1 <= min(size, resize) <= max(size, resize) <= 4096:
+        numbers = "size={!r}, resize={!r}".format(*given)
+        raise ModelError(f"network {name!r}: {numbers}; give whole numbers, 1 to 4096")
     if resize < size:
         raise ModelError(
             f"network {name!r}: resize={resize} is smaller than size={size}; give at least {size}"
@@ -191,7 +192,7 @@ def _sides(name: str, size: int, resize: int | None) -> tuple[int, int]:
 def _three(name: str, what: str, values: Sequence[float]) -> tuple[float, float, float]:
     """Return three finite numbers, those of std above 0."""
     try:
-        numbers = tuple(float(value) for value in values)
+        numbers = () if isinstance(values, str) else tuple(float(value) for value in values)
     except (TypeError, ValueError):
         numbers = ()
     if len(numbers) != 3 or not np.isfinite(numbers).all() or (what == "std" and min(numbers) <= 0):
@@ -214,17 +215,21 @@ def _way(name: str, interpolation: str) -> InterpolationMode:
 
 def _noise(size: int) -> torch.Tensor:
     """An input to look for the head with: the same noise every time, (1, 3, size, size)."""
-    return torch.randn(1, 3, size, size, generator=torch.Generator().manual_seed(0))
+    return torch.randn(1, 3, size, size, generator=torch.Generator("cpu").manual_seed(0), device="cpu")
 
 
-def _checked_labels(name: str, labels: Sequence[str] | None, classes: int) -> tuple[str, ...]:
+def check_labels(name: str, labels: Sequence[str] | None, classes: int) -> tuple[str, ...]:
     """Return one label a class."""
     if labels is None:
         return tuple(f"class {c}" for c in range(classes))
-    if isinstance(labels, str) or len(labels) != classes:
-        given = "one str" if isinstance(labels, str) else f"{len(labels)} labels"
+    ordered = isinstance(labels, Iterable) and not isinstance(labels, (str, Mapping, Set))
+    names = tuple(labels) if ordered else ()
+    if not ordered or not all(isinstance(label, str) for label in names):
+        text = f"network {name!r}: labels={labels!r:.60}"
+        raise ModelError(f"{text}; give a list of {classes} names, in the network's order")
+    if len(names) != classes:
         raise ModelError(
-            f"network {name!r} has {classes} classes but {given} were given; "
+            f"network {name!r} has {classes} classes but {len(names)} labels were given; "
             "give one label for each class, in the network's order"
         )
-    return tuple(labels)
+    return names

@@ -5,6 +5,8 @@ from __future__ import annotations
 import importlib.util
 import re
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from torch import nn
@@ -21,9 +23,10 @@ def names_file(name: str) -> bool:
 
 
 def load_own(name: str) -> Model:
-    """Call what ``FILE.py:NAME`` names; wrap what it returns, unless that is a `Model` already.
+    """Take the network that ``FILE.py:NAME`` names, or call the function; wrap it, unless it is a `Model`.
 
-    The file is run, as ``python FILE.py`` would run it: it must be one that you trust.
+    The file is run, as ``python FILE.py`` would run it: it must be one that you trust. It can import what
+    lies beside it.
 
     Raises
     ------
@@ -33,48 +36,54 @@ def load_own(name: str) -> Model:
     file, _, attribute = name.rpartition(":")
     path = Path(file)
     if not file.endswith(".py") or not attribute.isidentifier():
-        raise ModelError(
-            f"model {name!r}: expected FILE.py:NAME, such as nets.py:small, NAME being a function"
-        )
+        raise ModelError(f"model {name!r}: expected FILE.py:NAME, such as nets.py:small")
     if not path.is_file():
         raise ModelError(f"model {name!r}: there is no file {file}; check the path")
-    make = getattr(_run(path), attribute, None)
-    if not callable(make):
-        raise ModelError(
-            f"model {name!r}: {file} has no function {attribute!r}; it must return an nn.Module or a Model"
-        )
-    try:
-        made = make()
-    except Exception as error:
-        raise ModelError(f"model {name!r}: {attribute}() failed: {_words(error)}") from error
+    with _neighbours(path):
+        made = getattr(_run(path), attribute, None)
+        if callable(made) and not isinstance(made, (nn.Module, Model)):
+            try:
+                made = made()
+            except (Exception, SystemExit) as error:
+                raise ModelError(f"model {name!r}: {attribute}() failed: {_words(error)}") from error
     if isinstance(made, Model):
         return made
     if not isinstance(made, nn.Module):
+        found = "nothing of that name" if made is None else f"a {type(made).__name__}"
         raise ModelError(
-            f"model {name!r}: {attribute}() returned a {type(made).__name__}; return an nn.Module or a Model"
+            f"model {name!r}: {found} instead of a network; NAME must be an nn.Module or a Model, or a "
+            "function that returns one"
         )
     return wrap(made, name=attribute)
 
 
-def _run(path: Path):
-    """The module that a file makes; what lies beside it can be imported by it."""
-    spec = importlib.util.spec_from_file_location(path.stem, path.resolve())
-    module = importlib.util.module_from_spec(spec)
-    folder, known = str(path.resolve().parent), sys.modules.get(path.stem)
+@contextmanager
+def _neighbours(path: Path) -> Iterator[None]:
+    """Let what lies beside a file be imported."""
+    folder = str(path.resolve().parent)
     sys.path.insert(0, folder)
+    try:
+        yield
+    finally:
+        sys.path.remove(folder)
+
+
+def _run(path: Path):
+    """The module that a file makes."""
+    spec = importlib.util.spec_from_file_location(path.stem, path.resolve())
+    module, known = importlib.util.module_from_spec(spec), sys.modules.get(path.stem)
     sys.modules[path.stem] = module  # dataclasses and pickles look for their module there
     try:
         spec.loader.exec_module(module)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise ModelError(f"model: {path} cannot be run: {_words(error)}") from error
     finally:
-        sys.path.remove(folder)
         if known is not None:
             sys.modules[path.stem] = known
     return module
 
 
-def _words(error: Exception) -> str:
+def _words(error: BaseException) -> str:
     return f"{type(error).__name__}: {' '.join(str(error).split())[:300]}"
 
 
@@ -91,7 +100,8 @@ def read_labels(path: str | Path) -> tuple[str, ...]:
     path = Path(path)
     try:
         if not path.is_file():
-            raise ModelError(f"labels: there is no file {path}; check the path")
+            what = "it is a folder" if path.is_dir() else "there is no such file"
+            raise ModelError(f"labels: {path}: {what}; give a text file with one class name a line")
         if path.stat().st_size > _MOST:
             raise ModelError(
                 f"labels: {path} is larger than 10 MB; give a text file with one class name a line"

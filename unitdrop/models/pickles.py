@@ -237,7 +237,8 @@ class _Machine:
         if self.plain or not (name in _CALLS or name in _STORAGES or name in _DTYPES):
             raise CheckpointError(
                 f"its pickle asks for {shown(name)}, which no state dict needs; it may be harmful: do not "
-                "open it by other means, and ask for the weights alone, best as safetensors"
+                "open it by other means. If it is yours, save the weights alone: "
+                "torch.save(model.state_dict(), FILE)"
             )
         self.numpy |= name.startswith("numpy")
         self.stack.append(_Global(name))

@@ -1,11 +1,16 @@
 """One thread, no deadlines, and a switch for the long tests."""
 
 import os
+import signal
 
 # Before torch, OpenCV or a BLAS is imported; a test that needs none of them does not pay for their import.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 os.environ.setdefault("MKL_NUM_THREADS", "1")
+
+# A run in the background may ignore Ctrl-C, and so would every process that it starts.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 import pytest  # noqa: E402
 from hypothesis import settings  # noqa: E402

@@ -489,3 +489,25 @@ def test_an_export_killed_at_any_moment_leaves_a_whole_file(tmp_path, seconds):
     path = tmp_path / "out.gif"
     killed(path, "gif", seconds)
     assert len(shown(path)[0]) > 1
+
+
+# png
+
+
+def test_a_png_holds_the_picture_of_the_window_to_the_pixel(sweep, tmp_path):
+    view = View(cam="prediction", cmap="cividis")
+    path = export.save_png(tmp_path / "out.PNG", sweep, 3, 2, view=view, size=SIZE)
+    figure = SweepFigure(*SIZE)
+    np.testing.assert_array_equal(np.asarray(Image.open(path)), figure.show(sweep, 3, 2, view))
+    figure.close()
+    assert path == tmp_path / "out.PNG" and os.listdir(tmp_path) == ["out.PNG"]
+
+
+def test_a_png_that_cannot_be_made_leaves_no_file(sweep, tmp_path):
+    with pytest.raises(ExportError, match="ends in .png"):
+        export.save_png(tmp_path / "out.gif", sweep)
+    with pytest.raises(ValueError, match="U = 24"):
+        export.save_png(tmp_path / "out.png", sweep, 20, 5)
+    with pytest.raises(ExportError, match="gone"):
+        export.save_png(tmp_path / "gone" / "out.png", sweep, size=SIZE)
+    assert os.listdir(tmp_path) == []

@@ -53,14 +53,16 @@ def texts(figure):
     return [t.get_text() for t in figure._sheet.figure.texts if t.get_visible() and t.get_text()]
 
 
-VIEWS = (View(), View(cam="prediction", opacity=0.3), View(cmap="viridis", top_classes=2), View(end="bottom"))
+VIEWS = (View(), View(cam="prediction", opacity=0.3), View(cmap="viridis", top_classes=2), View(end="bottom"),
+         View(cam="difference"), View(cam="difference", scale="frame", cmap="gray"), View(scale="frame"),
+         View(curves="shares", cam="prediction"), View(curves="shares", end="bottom"))  # fmt: skip
 moves = st.lists(
     st.tuples(st.integers(0, 3), st.integers(0, 7), st.integers(0, 7), st.sampled_from(VIEWS)),
     min_size=1, max_size=5,
 )  # fmt: skip
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(moves=moves)
 def test_after_any_moves_the_bytes_are_those_of_a_fresh_figure(sweeps, moves):
     used = SweepFigure(*SIZE)
@@ -71,6 +73,18 @@ def test_after_any_moves_the_bytes_are_those_of_a_fresh_figure(sweeps, moves):
     assert np.array_equal(last, fresh.show(sweeps[which], *window, view))
     used.close()
     fresh.close()
+
+
+def test_no_view_leaves_a_trace_in_another(sweeps, picture):
+    expected = []
+    for view in VIEWS:
+        fresh = SweepFigure(*SIZE)
+        expected.append(fresh.show(sweeps[0], 3, 0, view))
+        fresh.close()
+    for before in VIEWS:
+        for view, pixels in zip(VIEWS, expected, strict=True):
+            picture.show(sweeps[0], 2, 0, before)
+            assert np.array_equal(picture.show(sweeps[0], 3, 0, view), pixels), (before, view)
 
 
 def test_the_purity_test_can_fail(sweeps, picture):
@@ -145,12 +159,12 @@ def test_no_class_name_breaks_the_picture_or_prints_a_warning(label, picture, re
     assert not [w for w in recwarn if "Glyph" in str(w.message)]
 
 
-def test_long_names_end_in_an_ellipsis_and_nothing_leaves_the_sheet(picture):
+def test_long_names_are_cut_at_an_ellipsis_and_nothing_leaves_the_sheet(picture):
     long = "archaeological excavation site beside the river"
     sweep = Sweep(a_readout(labels=tuple(f"{long} {i}" for i in range(5))))
     for window in ((0, 0), (4, 0), (2, 3)):
         picture.show(sweep, *window)
-        assert any(t.endswith("…") for t in texts(picture))
+        assert any("…" in t for t in texts(picture))
         renderer = picture._sheet.canvas.get_renderer()
         for text in picture._sheet.figure.texts:
             if text.get_visible() and text.get_text():
@@ -158,12 +172,13 @@ def test_long_names_end_in_an_ellipsis_and_nothing_leaves_the_sheet(picture):
                 assert min(box.x0, box.y0) >= 0 and box.x1 <= SIZE[0] and box.y1 <= SIZE[1], text
 
 
-def test_texts_do_not_overlap(sweeps):
-    figure = SweepFigure(960, 540)
+@pytest.mark.parametrize("size", [(960, 540), (700, 394)])
+def test_texts_do_not_overlap(sweeps, size):
+    figure = SweepFigure(*size)
     long = tuple(f"{letter * 3} scene with a name of many words" for letter in "WMABC")
     for sweep in (*sweeps, Sweep(a_readout(units=2000, labels=long), rank="random", scope="class")):
-        for window in ((0, 0), (3, 0), (2, 3)):
-            figure.show(sweep, *window)
+        for window, view in zip(((0, 0), (3, 0), (2, 3)) * 3, VIEWS, strict=True):
+            figure.show(sweep, *window, view)
             renderer = figure._sheet.canvas.get_renderer()
             shown = [t for t in figure._sheet.figure.texts if t.get_visible() and t.get_text()]
             boxes = [t.get_window_extent(renderer) for t in shown]
@@ -332,7 +347,8 @@ def test_a_failed_picture_leaves_the_figure_fit_for_the_next(sweeps, picture, mo
 @pytest.mark.parametrize(
     "wrong",
     [dict(cam="both"), dict(cmap="no such map"), dict(cmap=3), dict(opacity=1.5), dict(opacity=float("nan")),
-     dict(top_classes=1), dict(top_classes=13), dict(top_classes=2.5), dict(end="left")],
+     dict(top_classes=1), dict(top_classes=13), dict(top_classes=2.5), dict(end="left"),
+     dict(scale="own"), dict(curves="areas")],
 )  # fmt: skip
 def test_a_bad_view_is_refused_by_name(wrong):
     with pytest.raises(ValueError, match=next(iter(wrong))):
@@ -371,3 +387,143 @@ def test_probability_axes_widen_in_steps_to_hold_every_curve(sweeps):
         drawn = plan(sweep)
         assert drawn.ceiling in drawing.CEILINGS
         assert drawn.curve[:, list(drawn.lines)].max() <= drawn.ceiling
+
+
+# Change, scale and shares -----------------------------------------------------------------------
+
+
+WINDOWS = ((0, 0), (1, 0), (3, 2), (0, 7), (7, 0))
+
+
+def test_the_difference_is_the_targets_map_now_minus_the_intact_one(sweeps, picture):
+    for sweep in sweeps:
+        for window in WINDOWS:
+            shown = picture._moment(sweep, *window, View(cam="difference"))
+            assert np.array_equal(shown.map, sweep.cam(None, *window) - sweep.cam())
+            assert shown.shown == sweep.target
+            peak = plan(sweep).limits[1]
+            assert shown.limits == (-peak, peak)
+
+
+def test_where_nothing_changed_the_difference_leaves_the_image_as_it_is(sweeps, picture):
+    drawn = picture.show(sweeps[0], 0, 0, View(cam="difference", opacity=1))
+    assert np.array_equal(drawn[picture_box(picture)], picture._picture._base)
+
+
+def test_lost_and_gained_evidence_have_colours_of_their_own(picture):
+    maps = np.zeros((2, 1, 8))
+    maps[0, 0, 6:], maps[1, 0, :2] = 1, 1  # the first unit speaks for the class, the second against it
+    image = np.full((90, 90, 3), 128, np.uint8)
+    sweep = Sweep(Readout(maps, [[1, -1], [0, 0]], [0, 0], ("a", "b"), image), target=0)
+    box = picture.show(sweep, 2, 0, View(cam="difference", opacity=1))[picture_box(picture)].astype(int)
+    gained, lost, middle = box[5, 3], box[5, -3], box[5, box.shape[1] // 2]
+    assert gained[0] > gained[2] + 40, "orange"
+    assert lost[2] > lost[1] + 40, "purple"
+    assert np.all(middle == 128)
+
+
+def test_a_change_is_said_to_be_one_in_title_ticks_and_caption(sweeps, picture):
+    sweep = sweeps[0]
+    picture.show(sweep, 3, 0, View(cam="difference"))
+    words, peak = texts(picture), f"{plan(sweep).limits[1]:.3g}"
+    assert f"CAM of target, change from intact: {sweep.label}" in words
+    assert {f"lost ≤ −{peak}", f"gained ≥ {peak}"} <= set(words)
+    assert "change (now − intact); scale: the target's intact CAM" in words
+
+
+def test_the_difference_takes_no_colour_map_but_its_own(sweeps, picture):
+    one, other = (picture.show(sweeps[0], 3, 0, View(cam="difference", cmap=c)) for c in ("gray", "viridis"))
+    assert np.array_equal(one, other)
+
+
+def test_the_colour_bar_follows_the_view_between_moves_of_the_same_sweep(sweeps, picture):
+    before = picture.show(sweeps[0], 3)
+    changed = picture.show(sweeps[0], 3, 0, View(cam="difference"))
+    bar = slice(236, 242), slice(12, 200)  # 480 x 270: half of the layout's pixels
+    assert not np.array_equal(before[bar], changed[bar])
+    assert np.array_equal(picture.show(sweeps[0], 3), before)
+
+
+def test_a_frames_own_scale_ends_at_its_maximum_and_the_caption_says_so(sweeps, picture):
+    sweep = sweeps[0]
+    for cam, map in (("target", sweep.cam(None, 3)), ("difference", sweep.cam(None, 3) - sweep.cam())):
+        view = View(cam=cam, scale="frame")
+        peak = float(np.abs(map).max() if cam == "difference" else map.max())
+        assert picture._moment(sweep, 3, 0, view).limits == (-peak if cam == "difference" else 0, peak)
+        picture.show(sweep, 3, 0, view)
+        words = texts(picture)
+        assert any(t.endswith(f"{peak:.3g}") for t in words)
+        assert any(t.endswith("scale: this frame's own") for t in words)
+        assert not any(t.endswith("the target's intact CAM") for t in words)
+
+
+def test_a_frame_with_nothing_on_it_makes_no_scale_up(sweeps, picture):
+    picture.show(sweeps[0], sweeps[0].units, 0, View(scale="frame"))
+    assert "nothing above 0" in texts(picture)
+    picture.show(sweeps[0], 0, 0, View(scale="frame", cam="difference"))
+    assert "no change" in texts(picture)
+
+
+@pytest.mark.parametrize("window", [(0, 0), (0, 4), (3, 4)])
+def test_shares_add_up_to_one_at_every_k(sweeps, window):
+    for sweep in (*sweeps, Sweep(a_readout(64, 300)), Sweep(one_class(8, (9, 9)))):
+        for end in ("top", "bottom"):
+            drawn = plan(sweep, *window, View(end=end))
+            assert drawn.shares.shape == (len(drawn.lines) + 1, len(drawn.curve))
+            assert np.all(drawn.shares >= 0)
+            assert np.abs(drawn.shares.sum(axis=0) - 1).max() < 1e-6
+            assert np.allclose(drawn.shares[0], drawn.curve[:, sweep.target])
+
+
+def test_the_areas_drawn_fill_the_axes_without_gap_or_overlap(sweeps, picture):
+    for sweep in sweeps:
+        drawn = plan(sweep)
+        picture.show(sweep, 2, 0, View(curves="shares"))
+        areas = [a.get_xy() for a in picture._parts[3]._areas if a.get_visible()]
+        steps = len(drawn.curve)
+        assert len(areas) == len(drawn.lines) + 1
+        assert np.all(areas[0][:steps, 1] == 0)
+        assert np.allclose(areas[-1][steps : 2 * steps, 1], 1, atol=1e-6)
+        for below, above in zip(areas, areas[1:], strict=False):
+            assert np.array_equal(below[steps : 2 * steps][::-1], above[:steps])
+        assert picture._parts[3]._axes.get_ylim() == (0, 1)
+
+
+def test_shares_say_where_it_went_name_the_heirs_and_leave_the_random_band_out(sweeps, picture):
+    sweep = Sweep(a_readout(classes=9))
+    picture.show(sweep, 2, 0, View(curves="shares"))
+    words = texts(picture)
+    lines = plan(sweep).lines
+    assert "Where it went" in words and "100 %" in words and "random orders" not in words
+    assert f"{9 - len(lines)} others" in words
+    legend = picture._parts[3]._legend
+    heights = [name.get_position()[1] for name in legend._names[: len(lines)]]
+    assert heights == sorted(heights), "the target at the bottom, as in the areas"
+    assert [t.get_visible() for t in legend._tints] == [i < len(lines) for i in range(len(legend._tints))]
+    picture.show(sweep, 2)
+    assert not any(t.get_visible() for t in legend._tints)
+    assert "Where it went" not in texts(picture) and "random orders" in texts(picture)
+
+
+def test_every_colour_map_that_is_offered_can_be_drawn(sweeps, picture):
+    drawn = {picture.show(sweeps[0], 1, 0, View(cmap=name)).tobytes() for name in drawing.CMAPS}
+    assert len(drawn) == len(drawing.CMAPS)
+
+
+def test_the_bar_of_all_others_stays_inside_its_axes(picture):
+    sweep = Sweep(a_readout(64, 300))
+    picture.show(sweep, 64, 0, View(top_classes=2))
+    bars = picture._parts[2]
+    assert bars._rows[2].fill.get_width() <= bars._axes.get_xlim()[1]
+
+
+def test_labels_that_differ_at_their_end_are_cut_in_the_middle_and_others_at_the_end(picture):
+    sheet = picture._sheet
+    alike = ("long tailed bird of the river 1", "long tailed bird of the river 2", "wide bird of the old sea")
+    sheet.tell_apart(alike)
+    one, two, other = (sheet.fit(label, 110, 10) for label in alike)
+    assert one != two and one.endswith("1") and two.endswith("2") and "…" in one
+    assert other.endswith("…") and alike[2].startswith(other[:-1])
+    assert max(sheet.measure(t, 10) for t in (one, two, other)) <= 110
+    sheet.tell_apart(alike[1:])  # no other one begins like it now
+    assert sheet.fit(alike[1], 110, 10)[-1] == "…"

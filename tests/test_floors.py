@@ -13,7 +13,7 @@ REPO = Path(__file__).resolve().parent.parent
 FLOORS = {
     "images": 0, "readout": 0, "heatmap": 0, "gif": 0,
     "sweep": 1, "models": 1, "scenes": 1,
-    "figure": 2, "study": 2, "scenes.evaluate": 2,
+    "figure": 2, "units": 2, "study": 2, "scenes.evaluate": 2,
     "export": 3, "panel": 3,
     "": 4, "cli": 4, "__main__": 4,
 }  # fmt: skip
@@ -22,6 +22,7 @@ FLOORS = {
 NEIGHBOURS = {
     ("models", "scenes"),  # the catalogue's first entry is the embedded network
     ("panel", "export"),  # its button saves a GIF
+    ("units", "figure"),  # drawn on the same sheet, in the same hand
     ("__main__", "cli"),
     ("cli", ""),  # the version
 }

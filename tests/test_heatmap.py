@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from unitdrop.heatmap import colourise, overlay, upsample
+from unitdrop.heatmap import CHANGE, colourise, overlay, ramp, upsample
 
 
 def bilinear(cells, size):
@@ -113,3 +113,24 @@ def test_opacity_outside_0_to_1_is_refused(opacity):
 def test_pictures_that_are_not_rgb_bytes_are_refused(image):
     with pytest.raises(ValueError, match="image: expected \\(H, W, 3\\) uint8"):
         overlay(image, np.zeros((2, 2)), (0, 1))
+
+
+def test_a_change_covers_the_image_by_its_size_both_ways_and_not_at_all_where_there_is_none():
+    image = np.full((1, 3, 3), 90, np.uint8)
+    drawn = overlay(image, np.array([[-2.0, 0.0, 2.0]]), (-2, 2), CHANGE, 1.0)[0]
+    ends = colourise(np.array([[-2.0, 2.0]]), (-2, 2), CHANGE)[0]
+    assert np.array_equal(drawn[[0, 2]], ends) and np.all(drawn[1] == 90)
+    assert ends[0][2] > ends[0][1] and ends[1][0] > ends[1][2]  # purple, orange
+    half = overlay(image, np.array([[-0.5, 0.0, 0.5]]), (-2, 2), CHANGE, 1.0)[0].astype(int)
+    near = colourise(np.array([[-0.5, 0.5]]), (-2, 2), CHANGE)[0]
+    assert np.abs(half[[0, 2]] - (near * 0.5 + 45)).max() <= 1
+
+
+def test_the_colour_bar_of_a_map_is_its_colours_and_that_of_changes_thins_out_to_white():
+    assert np.array_equal(ramp("viridis"), colourise(np.arange(256)[None], (0, 255), "viridis")[0])
+    bar = ramp(CHANGE)
+    assert bar.shape == (256, 3) and bar.dtype == np.uint8
+    assert bar[127:129].min() > 230
+    assert np.array_equal(bar[[0, 255]], colourise([[-1, 1]], (-1, 1), CHANGE)[0])
+    with pytest.raises(ValueError, match="no such"):
+        ramp("no such")

@@ -16,6 +16,7 @@ from ipywidgets.widgets.widget import _instances
 from PIL import Image
 
 from unitdrop import export, panel
+from unitdrop.figure import SweepFigure
 from unitdrop.images import ImageError, load_image
 from unitdrop.panel import Panel, State, gather
 from unitdrop.readout import Readout, TargetError
@@ -118,8 +119,16 @@ MOVES = st.one_of(
     st.tuples(st.just("rank"), st.sampled_from(("weight", "contribution", "random"))),
     st.tuples(st.just("scope"), st.sampled_from(("unit", "class"))),
     st.tuples(st.just("seed"), st.integers(0, 3)),
-    st.tuples(st.just("cam"), st.sampled_from(("target", "prediction"))),
-    st.tuples(st.sampled_from(("back", "forth")), st.none()),
+    st.tuples(st.just("cam"), st.sampled_from(panel.CAMS)),
+    st.tuples(st.just("scale"), st.sampled_from(panel.SCALES)),
+    st.tuples(st.just("curves"), st.sampled_from(panel.CURVES)),
+    st.tuples(st.just("cmap"), st.sampled_from(panel.CMAPS)),
+    st.tuples(st.just("opacity"), st.sampled_from((0.0, 0.3, 1.0))),
+    st.tuples(st.just("units"), st.booleans()),
+    st.tuples(
+        st.just("kept"), st.tuples(st.integers(0, UNITS), st.integers(0, UNITS)).map(sorted).map(tuple)
+    ),
+    st.tuples(st.sampled_from(("back", "forth", "to_flip", "reset")), st.none()),
 )
 
 
@@ -134,17 +143,15 @@ def test_after_any_moves_the_panel_shows_what_a_fresh_one_with_the_same_settings
         else:
             control.value = value
     at = used.state
-    fresh = Panel(
-        ToyModel(), IMAGES[at.image], target=at.target, rank=at.rank, scope=at.scope, seed=at.seed,
-        cam=at.cam, size=SIZE, **({"top": at.k} if at.end == "top" else {"bottom": at.k}),
-    )  # fmt: skip
-    fresh._controls.end.value = at.end  # none from the bottom cannot be said in the arguments
-    assert used._controls.error.value == ""
-    same = used._controls.frame.value == fresh._controls.frame.value
+    fresh = Panel(ToyModel(), IMAGES, size=SIZE, state=used.settings)
+    error = used._controls.error.value
+    same = seen(used) == seen(fresh)
     shown = {name: widget.value for widget, name in used._controls.watched()}
+    both = [(p.state, p.settings, p._controls.kept.value) for p in (used, fresh)]
     used.close()
     fresh.close()
-    assert same
+    assert same and both[0] == both[1]
+    assert error == "" or "no flip" in error
     assert shown == {name: getattr(at, name) for name in shown}
 
 
@@ -450,7 +457,7 @@ def test_save_gif_writes_the_present_sweep_under_a_safe_name_and_says_where(made
 def test_a_gif_that_cannot_even_be_named_is_an_error_and_the_button_stays_alive(made, monkeypatch):
     a_panel = made()
     with monkeypatch.context() as patch:
-        patch.setattr(a_panel, "_gif_path", lambda: 1 / 0)
+        patch.setattr(a_panel, "_path", lambda ending: 1 / 0)
         a_panel._controls.save.click()
     assert "ZeroDivisionError" in a_panel._controls.error.value
     assert not a_panel._controls.save.disabled and not a_panel._saving
@@ -460,7 +467,7 @@ def test_while_a_gif_is_written_the_sliders_live_and_a_second_click_does_nothing
     monkeypatch.chdir(tmp_path)
     go, started = threading.Event(), []
 
-    def slow(path, sweep, *, view, progress):
+    def slow(path, sweep, *, view, held, progress):
         started.append(path)
         progress(1, 2)
         assert go.wait(30)
@@ -518,7 +525,163 @@ def test_callbacks_from_several_threads_end_in_a_picture_of_the_state(made):
     for thread in threads:
         thread.join()
     assert controls.error.value == ""
-    assert controls.frame.value == a_panel._draw(a_panel.state)
+    assert controls.frame.value == a_panel._draw(a_panel.state)[0]
     assert {name: w.value for w, name in controls.watched()} == {
         name: getattr(a_panel.state, name) for _, name in controls.watched()
     }
+
+
+# ---------------------------------------------------------------------------------------------- the window
+
+
+def test_the_kept_ranks_and_k_are_one_window(made):
+    a_panel = made()
+    controls = a_panel._controls
+    controls.kept.value = (2, UNITS - 1)
+    assert a_panel.state.window == (2, 1) and controls.k.value == 2
+    controls.k.value = 3
+    assert controls.kept.value == (3, UNITS - 1)
+    controls.k.value = UNITS  # leaves no room for the one that is held
+    assert a_panel.state.window == (UNITS, 0) and controls.kept.value == (UNITS, UNITS)
+    controls.k.value = 1
+    controls.end.value = "bottom"
+    assert a_panel.state.window == (0, 1) and controls.kept.value == (0, UNITS - 1)
+
+
+def test_the_weights_of_the_kept_ranks_are_shown_and_can_be_set(made):
+    a_panel = made()
+    controls = a_panel._controls
+    ranked = a_panel._sweep_of(a_panel.state).weights_ranked
+    controls.kept.value = (1, UNITS - 2)
+    assert (controls.lightest.value, controls.heaviest.value) == pytest.approx(
+        (ranked[-3], ranked[1]), rel=1e-3
+    )
+    controls.heaviest.value = float(ranked[2] + ranked[3]) / 2
+    assert a_panel.state.window == (3, 2)
+    controls.lightest.value = float(ranked[4] + ranked[5]) / 2
+    assert a_panel.state.window == (3, 1)
+    controls.lightest.value = float(ranked[0]) + 1  # heavier than all: with those dropped above, too many
+    assert "drop fewer" in controls.error.value and a_panel.state.window == (3, 1)
+    controls.rank.value = "contribution"
+    assert controls.lightest.layout.display == "none"
+
+
+def test_to_the_flip_goes_where_the_prediction_changes_and_reset_back_to_the_start(made):
+    a_panel = made(top=2, cam="prediction")
+    controls, start = a_panel._controls, a_panel.state
+    flip = a_panel._sweep_of(start).flip
+    controls.to_flip.click()
+    if flip is None:
+        assert "no flip" in controls.error.value
+    else:
+        assert a_panel.state.k == flip.k
+    controls.kept.value, controls.rank.value, controls.opacity.value = (1, 3), "random", 0.2
+    controls.reset.click()
+    assert a_panel.state == start
+
+
+def test_the_units_around_the_next_one_are_shown_while_they_are_wanted(made):
+    a_panel = made(top=1)
+    tiles, button = a_panel._controls.tiles, a_panel._controls.units
+    assert tiles.layout.display == "none"
+    button.value = True
+    before = bytes(tiles.value)
+    assert tiles.layout.display is None and before[:2] == b"\xff\xd8"
+    a_panel._controls.k.value = 3
+    assert bytes(tiles.value) != before
+    button.value = False
+    assert tiles.layout.display == "none" and not a_panel.state.units
+
+
+# ---------------------------------------------------------------------------------------------- settings
+
+
+def test_the_python_that_is_shown_makes_the_same_picture(made, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Image.fromarray(np.kron(picture(5), np.ones((9, 9, 1), np.uint8))).save("five.png")
+    a_panel = made("scenes", "five.png")
+    controls = a_panel._controls
+    controls.more.selected_index = 0
+    controls.kept.value, controls.cam.value, controls.curves.value = (9, 250), "difference", "shares"
+    exec(controls.code.value, {})
+    drawn = SweepFigure(*SIZE)
+    shown = drawn.show(a_panel._sweep_of(a_panel.state), *a_panel.state.window, a_panel.state.view)
+    drawn.close()
+    np.testing.assert_array_equal(np.asarray(Image.open("picture.png")), shown)
+    settings = {}
+    exec(controls.code.value.partition("# in a panel")[2].partition("\n")[2], settings)
+    assert settings["settings"] == a_panel.settings
+
+
+def test_a_png_is_saved_and_its_place_told(made, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    a_panel = made(top=2)
+    a_panel._controls.save_png.click()
+    (path,) = tmp_path.glob("*.png")
+    assert "top2_bottom0" in path.name and path.name in a_panel._controls.status.value
+    assert Image.open(path).size == SIZE
+
+
+@pytest.mark.parametrize(
+    ("state", "words"),
+    [("", "copy them whole"), ("{", "copy them whole"), ("[1]", "copy them whole"), ("{}", "copy them whole"),
+     ('{"image": "image 1", "target": 0, "speed": 3}', "copy them whole"),
+     ('{"image": "gone.png", "target": 0}', "no image 'gone.png'"),
+     ('{"image": "image 1", "target": 0, "cmap": "jet"}', "choose one of inferno"),
+     ('{"image": "image 1", "target": 0, "cam": "all"}', "cam"),
+     ('{"image": "image 1", "target": 0, "k": 3, "held": 999}', "U = "),
+     ('{"image": "image 1", "target": 99}', "target")],
+)  # fmt: skip
+def test_settings_that_cannot_be_taken_over_are_refused(state, words):
+    before = set(_instances)
+    with pytest.raises(ValueError, match=words):
+        Panel(ToyModel(), IMAGES, size=SIZE, state=state)
+    assert set(_instances) == before
+
+
+# ---------------------------------------------------------------------------------------------- storm
+
+
+def storm(used, seed, count):
+    """So many random events on a panel."""
+    rng, controls = np.random.default_rng(seed), used._controls
+    choices = {name: widget for widget, name in controls.watched() if name != "seed"}
+    for _ in range(count):
+        name = rng.choice([*choices, "kept", "back", "forth", "to_flip", "reset"])
+        if name in ("back", "forth", "to_flip", "reset"):
+            getattr(controls, name).click()
+        elif name == "kept":
+            controls.kept.value = tuple(sorted(rng.integers(0, UNITS + 1, 2).tolist()))
+        elif name in ("k", "opacity", "units"):
+            values = {
+                "k": rng.integers(UNITS + 1),
+                "opacity": rng.integers(21) / 20,
+                "units": rng.random() < 0.5,
+            }
+            choices[name].value = values[name].item() if name != "units" else bool(values[name])
+        else:
+            values = [o[1] if isinstance(o, tuple) else o for o in choices[name].options]
+            choices[name].value = values[rng.integers(len(values))]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(5))
+def test_after_a_storm_of_events_the_panel_shows_what_a_fresh_one_shows_and_holds_no_more_memory(made, seed):
+    used = made()
+    storm(used, seed + 100, 500)  # fills the caches
+    before = resident()
+    storm(used, seed, 1_000)
+    assert resident() - before < 5e6
+    fresh = made(state=used.settings)
+    assert used.state == fresh.state and seen(used) == seen(fresh)
+
+
+def seen(a_panel):
+    """The bytes of what a panel shows."""
+    return bytes(a_panel._controls.frame.value), bytes(a_panel._controls.tiles.value)
+
+
+def resident():
+    """Bytes of memory that this process holds now."""
+    pages = int(Path("/proc/self/statm").read_text().split()[1]) if Path("/proc/self/statm").exists() else 0
+    return pages * 4096

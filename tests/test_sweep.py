@@ -512,3 +512,23 @@ def test_a_second_opinion_on_the_map_torchcams_cam_agrees(resnet):
             theirs = extractor(class_idx=index, normalized=False)[0][0].numpy()
             ours = Sweep(readout, index).cam()
             np.testing.assert_allclose(np.maximum(ours, 0) if extractor._relu else ours, theirs, atol=1e-4)
+
+
+# ------------------------------------------------------------------------------------------ weights
+
+
+@given(sweep=sweeps(), ends=st.tuples(st.floats(-3, 3), st.floats(-3, 3)).map(sorted))
+def test_the_window_of_two_weights_keeps_just_the_units_between_them(sweep, ends):
+    by_weight = Sweep(sweep.readout, sweep.target)
+    top, bottom = by_weight.window(*ends)
+    ranked = by_weight.weights_ranked.astype(np.float64)
+    kept = ranked[top : by_weight.units - bottom]
+    assert ((kept >= ends[0]) & (kept <= ends[1])).all()
+    assert len(kept) == ((ranked >= ends[0]) & (ranked <= ends[1])).sum()
+
+
+def test_weights_make_no_window_of_another_ranking_or_the_wrong_way_round():
+    with pytest.raises(ValueError, match="choose the ranking 'weight'"):
+        Sweep(hand_readout(), rank="random").window(0, 1)
+    with pytest.raises(ValueError, match="swap them"):
+        Sweep(hand_readout()).window(1, 0)

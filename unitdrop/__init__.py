@@ -24,6 +24,7 @@ if _TYPE_CHECKING:  # for editors and type checkers; at run time, __getattr__ do
     from .export import safe_name as safe_name
     from .export import save_csv as save_csv
     from .export import save_gif as save_gif
+    from .export import save_png as save_png
     from .figure import SweepFigure as SweepFigure
     from .figure import View as View
     from .images import ImageError as ImageError
@@ -74,11 +75,12 @@ __all__ = [
     "safe_name",
     "save_csv",
     "save_gif",
+    "save_png",
     "wrap",
 ]
 
 _HOMES = {
-    "export": ("ExportError", "safe_name", "save_csv", "save_gif"),
+    "export": ("ExportError", "safe_name", "save_csv", "save_gif", "save_png"),
     "figure": ("SweepFigure", "View"),
     "images": ("ImageError", "load_image"),
     "models": (

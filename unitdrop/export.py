@@ -1,4 +1,4 @@
-"""From a sweep to files: an animated GIF, a CSV table. A file is written whole or not at all."""
+"""From a sweep to files: an animated GIF, a PNG, a CSV table. A file is written whole or not at all."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 import numpy as np
+from PIL import Image
 
 from .figure import Plan, SweepFigure, View, plan
 from .gif import COLOURS, Encoder, shared_palette
@@ -225,6 +226,56 @@ def frame_delays(steps: list[int], flip: int | None, fps: float) -> list[int]:
         at = steps.index(flip)
         holds[at] = max(_HOLD_FLIP, holds.get(at, 0))
     return [max(delay, holds.get(i, 0)) for i, delay in enumerate(delays)]
+
+
+def save_png(
+    path: str | os.PathLike,
+    sweep: Sweep,
+    top: int = 0,
+    bottom: int = 0,
+    *,
+    view: View = View(),
+    size: tuple[int, int] = (960, 540),
+) -> Path:
+    """Write the picture of one window of a sweep, as `SweepFigure` draws it.
+
+    Parameters
+    ----------
+    path
+        Ends in `.png`. An older file is replaced when the new one is complete.
+    sweep, top, bottom, view
+        See `SweepFigure.show`.
+    size
+        Width and height in pixels.
+
+    Returns
+    -------
+    Path
+        The file.
+
+    Raises
+    ------
+    ExportError
+        The file cannot be written, or is not called `.png`.
+    ValueError
+        The window is not one of the sweep's, or the size is out of range.
+
+    Examples
+    --------
+    >>> save_png("sea.jpg", None)
+    Traceback (most recent call last):
+    unitdrop.export.ExportError: sea.jpg: expected a name that ends in .png; choose another
+    """
+    if not str(path).lower().endswith(".png"):
+        raise ExportError(f"{path}: expected a name that ends in .png; choose another")
+    figure = SweepFigure(*size)
+    try:
+        pixels = figure.show(sweep, top, bottom, view)
+    finally:
+        figure.close()
+    with atomic_write(path) as file:
+        Image.fromarray(pixels).save(file, "PNG")
+    return Path(path)
 
 
 def save_gif(

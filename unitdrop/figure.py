@@ -11,8 +11,11 @@ What a picture promises:
   is never rescaled away. Colours run from 0 to the maximum of the *intact* CAM of the *target*, whichever CAM
   is shown; what lies outside takes the end colours, and the ticks say "≤" and "≥".
   Negative evidence (which speaks against the class) therefore looks like none: the map answers "what speaks
-  for the class?", and a diverging scale over a photograph cannot be read. Where there is little evidence the
-  colours let the image through, so that what the network does not use can be seen;
+  for the class?". Where there is little evidence the colours let the image through, so that what the network
+  does not use can be seen;
+- whoever wants another scale asks for it, and the picture says so: each frame's own limits
+  (``scale="frame"``), or the change from the intact CAM (``cam="difference"``), with colours that run both
+  ways from 0 and let the image through where nothing changed;
 - the rcParams and styles of the session have no say in it.
 
 Colours of classes are those of Okabe & Ito (2008, "Color Universal Design"), and no mark is made by colour
@@ -21,13 +24,16 @@ alone: the target carries a diamond, the prediction an arrow, every line its own
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import cv2
 import matplotlib
 import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.colors import ListedColormap, to_rgb
 from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties, findfont, get_font
 from matplotlib.lines import Line2D
@@ -38,16 +44,20 @@ from PIL import Image
 from unitdrop import heatmap
 from unitdrop.sweep import Sweep
 
-__all__ = ["Plan", "SweepFigure", "View", "percent", "plan"]
+__all__ = ["CMAPS", "Plan", "SweepFigure", "View", "percent", "plan"]
 
 #: The size, in pixels, that all positions below are drawn up for; other sizes scale them.
 WIDTH, HEIGHT = 960, 540
 SMALLEST, LARGEST = 160, 4096
 MAX_ROWS = 12  # bars at most, the row of "others" not counted
 HEIRS = 3  # inheriting classes that get a curve of their own
+#: Colour maps to offer to people: all perceptually uniform and safe for the colour-blind.
+CMAPS = ("inferno", "viridis", "cividis", "magma", "plasma", "gray")
 CEILINGS = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0)
 
 PAPER, INK, GREY, FAINT, TRAY, BAND = "#ffffff", "#1b2430", "#5d6875", "#dfe3e8", "#f3f5f7", "#d3d9e0"
+REST = "#e3e6ea"  # all classes without a line, where areas are stacked
+TINT = 0.5  # of a class's colour in its area, so that the dashes along its edge stay visible
 TARGET = ("#0072b2", "-")
 OTHERS = (("#d55e00", (0, (5, 1.6))), ("#009e73", (0, (6, 1.5, 1.2, 1.5))), ("#b0578d", (0, (1.3, 1.2))),
           ("#8a6d00", (0, (9, 2))))
@@ -61,10 +71,12 @@ class View:
 
     Parameters
     ----------
-    cam : {"target", "prediction"}
-        Whose CAM is shown: the sweep's target, or the class predicted at the shown window.
+    cam : {"target", "prediction", "difference"}
+        What is shown: the CAM of the sweep's target, or of the class predicted at the shown window, or the
+        target's CAM now minus its intact one.
     cmap : str
-        Name of a matplotlib colour map; the default is perceptually uniform and safe for the colour-blind.
+        Name of a matplotlib colour map; `CMAPS` are perceptually uniform and safe for the colour-blind. The
+        difference has colours of its own.
     opacity : float
         Of the colours over the image where evidence is at the upper limit, from 0 (image only) to 1 (colours
         only). It falls with the square root of the evidence, to 15 % of that where there is none.
@@ -73,6 +85,11 @@ class View:
     end : {"auto", "top", "bottom"}
         The end of the ranking that the curve follows, the other end being held where it is. "auto" follows
         the bottom where only bottom units are dropped, and the top otherwise.
+    scale : {"fixed", "frame"}
+        Colour limits: the same at every window, or 0 to the maximum of the map at this very window (for the
+        difference: its greatest change, both ways).
+    curves : {"classes", "shares"}
+        Probabilities over k: a line a class, or stacked areas that add up to 100 % ("where it went").
 
     Raises
     ------
@@ -86,7 +103,7 @@ class View:
     >>> View(cam="both")
     Traceback (most recent call last):
         ...
-    ValueError: View(cam=...): expected one of 'target', 'prediction', got 'both'
+    ValueError: View(cam=...): expected one of 'target', 'prediction', 'difference', got 'both'
     """
 
     cam: str = "target"
@@ -94,10 +111,14 @@ class View:
     opacity: float = 0.65
     top_classes: int = 6
     end: str = "auto"
+    scale: str = "fixed"
+    curves: str = "classes"
 
     def __post_init__(self) -> None:
-        _one_of("cam", self.cam, ("target", "prediction"))
+        _one_of("cam", self.cam, ("target", "prediction", "difference"))
         _one_of("end", self.end, ("auto", "top", "bottom"))
+        _one_of("scale", self.scale, ("fixed", "frame"))
+        _one_of("curves", self.curves, ("classes", "shares"))
         if not isinstance(self.cmap, str) or self.cmap not in matplotlib.colormaps:
             raise ValueError(f"View(cmap=...): expected a matplotlib colour map, got {self.cmap!r}")
         if not 0 <= self.opacity <= 1:
@@ -106,6 +127,21 @@ class View:
             raise ValueError(
                 f"View(top_classes=...): expected a whole number, 2 to {MAX_ROWS}, got {self.top_classes!r}"
             )
+
+
+    @property
+    def diverging(self) -> bool:
+        """Whether the map shown runs both ways from 0."""
+        return self.cam == "difference"
+
+    @property
+    def colours(self) -> str:
+        """Name of the colour map that is drawn."""
+        return heatmap.CHANGE if self.diverging else self.cmap
+
+    def follows(self, top: int, bottom: int) -> str:
+        """The end of the ranking, "top" or "bottom", that the curve follows at a window."""
+        return self.end if self.end != "auto" else ("bottom" if bottom and not top else "top")
 
 
 def _one_of(name: str, value: str, choices: Sequence[str]) -> None:
@@ -141,7 +177,7 @@ class Plan:
     limits : tuple of float
         Evidence at the two ends of the colour scale: 0 and the maximum of the target's intact CAM.
     ceiling : float
-        Upper limit of the probability axes.
+        Upper limit of the probability axes; the bars' reaches further where the bar of all others does.
     """
 
     sweep: Sweep
@@ -164,6 +200,15 @@ class Plan:
         """Class index to its (colour, dashes); classes without a curve are absent."""
         return dict(zip(self.lines, (TARGET, *OTHERS), strict=False))
 
+    @property
+    def shares(self) -> np.ndarray:
+        """Probabilities of the ``lines``, then of all other classes together: (lines + 1, n + 1) float64.
+
+        They add up to 1 at every k.
+        """
+        named = self.curve[:, list(self.lines)].T.astype(np.float64)
+        return np.vstack([named, np.maximum(1 - named.sum(axis=0), 0)])
+
 
 def plan(sweep: Sweep, top: int = 0, bottom: int = 0, view: View = View()) -> Plan:
     """Decide all that stays fixed while k moves along one end of a sweep's ranking.
@@ -184,7 +229,7 @@ def plan(sweep: Sweep, top: int = 0, bottom: int = 0, view: View = View()) -> Pl
     ValueError
         If the window is not one of the sweep's.
     """
-    end = view.end if view.end != "auto" else ("bottom" if bottom and not top else "top")
+    end = view.follows(top, bottom)
     fixed = bottom if end == "top" else top
     curve = _curve(sweep, end, fixed)
     flip = _flip(sweep, end, fixed, len(curve))
@@ -279,19 +324,22 @@ def _font(size: float, bold: bool = False) -> FontProperties:
 class _Sheet:
     """The figure and its canvas, addressed in design pixels from the top left corner."""
 
-    def __init__(self, width: int, height: int) -> None:
-        dpi = 100 * min(width / WIDTH, height / HEIGHT)
+    def __init__(self, width: int, height: int, design: tuple[int, int] = (WIDTH, HEIGHT)) -> None:
+        self.scale = (width / design[0], height / design[1])
+        dpi = 100 * min(self.scale)
         # The epsilon keeps matplotlib, which truncates, from losing a pixel to rounding.
         inches = ((width + 1e-3) / dpi, (height + 1e-3) / dpi)
         self.figure = Figure(inches, dpi, facecolor=PAPER, edgecolor=PAPER, frameon=True, layout="none")
         self.canvas = FigureCanvasAgg(self.figure)
         self.width, self.height = width, height
+        self.design = design
         self.moving: list = []  # artists that change with k, in drawing order
         self._fitted: dict[tuple, str] = {}
+        self._labels: tuple[str, ...] = ()
 
     def axes(self, left: float, top: float, width: float, height: float):
-        box = [left / WIDTH, 1 - (top + height) / HEIGHT, width / WIDTH, height / HEIGHT]
-        axes = self.figure.add_axes(box)
+        across, down = self.design
+        axes = self.figure.add_axes([left / across, 1 - (top + height) / down, width / across, height / down])
         axes.set_axis_off()
         axes.set_autoscale_on(False)
         return axes
@@ -299,8 +347,8 @@ class _Sheet:
     def text(self, x: float, y: float, size: float, *, bold=False, color=INK, ha="left", moving=False):
         """An empty text whose baseline starts (ends, is centred) at x, y."""
         text = self.figure.text(
-            x / WIDTH, 1 - y / HEIGHT, "", fontproperties=_font(size, bold), color=color, ha=ha,
-            va="baseline", parse_math=False, usetex=False, antialiased=True, animated=moving,
+            x / self.design[0], 1 - y / self.design[1], "", fontproperties=_font(size, bold), color=color,
+            ha=ha, va="baseline", parse_math=False, usetex=False, antialiased=True, animated=moving,
         )  # fmt: skip
         return self._keep(text, moving)
 
@@ -315,29 +363,85 @@ class _Sheet:
             self.moving.append(artist)
         return artist
 
-    def fit(self, label: str, width: float, size: float, bold: bool = False) -> str:
-        """``label`` in at most ``width`` design pixels, its end replaced by an ellipsis where it must be."""
-        key = (label, width, size, bold)
+    def tell_apart(self, labels: tuple[str, ...]) -> None:
+        """From now on, `fit` cuts a label that another of these begins like in its middle."""
+        if labels is not self._labels:
+            self._fitted.clear()
+            self._labels = labels
+
+    def fit(self, label: str, width: float, size: float, bold: bool = False, before: str = "") -> str:
+        """``before`` and ``label`` in at most ``width`` design pixels, with an ellipsis where one must be."""
+        key = (label, width, size, bold, before)
         if key not in self._fitted:
             if len(self._fitted) > 4096:
                 self._fitted.clear()
-            self._fitted[key] = self._cut(_printable(label), width, size, bold)
+            self._fitted[key] = before + self._cut(_printable(label), width, size, bold, before)
         return self._fitted[key]
 
     def measure(self, text: str, size: float, bold: bool = False) -> float:
         """The width of a text in design pixels."""
         width = self.canvas.get_renderer().get_text_width_height_descent(text, _font(size, bold), False)[0]
-        return width * WIDTH / self.width
+        return width / self.scale[0]
 
-    def _cut(self, text: str, width: float, size: float, bold: bool) -> str:
-        if self.measure(text, size, bold) <= width:
+    def _cut(self, text: str, width: float, size: float, bold: bool, before: str) -> str:
+        def fits(short: str) -> bool:
+            return self.measure(before + short, size, bold) <= width
+
+        if fits(text):
             return text
-        low, high = 0, len(text)
-        while low < high:  # the longest beginning that still fits together with its ellipsis
-            middle = (low + high + 1) // 2
-            fits = self.measure(text[:middle].rstrip() + "…", size, bold) <= width
-            low, high = (middle, high) if fits else (low, middle - 1)
-        return text[:low].rstrip() + "…"
+        short = _longest(text, fits)
+        alike = [x for x in self._labels if x != text and x.startswith(short[:-1])]
+        return _longest(text, fits, head=0.6) if alike else short
+
+    def redraw(self) -> np.ndarray:
+        """Draw everything that stays put: its pixels, (height, width, 4) uint8."""
+        self.canvas.draw()
+        return self._pixels().copy()
+
+    def compose(self, background: np.ndarray, paste: Callable[[np.ndarray], None]) -> np.ndarray:
+        """Lay what is pasted, then the moving artists, over a background: (height, width, 3) uint8."""
+        pixels = self._pixels()
+        np.copyto(pixels, background)
+        paste(pixels)
+        renderer = self.canvas.get_renderer()
+        for artist in self.moving:
+            artist.draw(renderer)
+        return cv2.cvtColor(pixels, cv2.COLOR_RGBA2RGB)
+
+    def _pixels(self) -> np.ndarray:
+        """The canvas itself: writing here draws."""
+        return np.asarray(self.canvas.buffer_rgba())
+
+    def place(self, image: np.ndarray, box: Sequence[float]) -> tuple[np.ndarray, tuple[int, int]]:
+        """Scale an image into a box: its pixels, and the (y, x) of its corner.
+
+        Whole pixels only, so that pasting it needs no resampling.
+        """
+        left, width = box[0] * self.scale[0], box[2] * self.scale[0]
+        top, height = box[1] * self.scale[1], box[3] * self.scale[1]
+        scale = min(width / image.shape[1], height / image.shape[0])
+        size = (max(1, int(image.shape[1] * scale)), max(1, int(image.shape[0] * scale)))
+        pixels = np.asarray(Image.fromarray(image).resize(size, Image.Resampling.BICUBIC))
+        return pixels, (round(top + (height - size[1]) / 2), round(left + (width - size[0]) / 2))
+
+
+def _longest(text: str, fits: Callable[[str], bool], head: float = 1.0) -> str:
+    """The longest shortening of a text that fits; ``head`` is the part of it kept before the ellipsis."""
+    low, high = 0, len(text)
+    while low < high:
+        middle = (low + high + 1) // 2
+        low, high = (middle, high) if fits(_shortened(text, middle, head)) else (low, middle - 1)
+    return _shortened(text, low, head)
+
+
+def _shortened(text: str, count: int, head: float) -> str:
+    """``count`` letters of a text, from its beginning and its end, with an ellipsis between.
+
+    >>> _shortened("a long name, 1", 5, 1.0), _shortened("a long name, 1", 5, 0.6)
+    ('a lon…', 'a l…1')
+    """
+    first = math.ceil(head * count)
+    return text[:first].rstrip() + "…" + text[len(text) - (count - first) :].lstrip()
 
 
 def _line(color: str, width: float, style="-", *, zorder=2.0, clip=True, marker="") -> Line2D:
@@ -354,6 +458,16 @@ def _patch(face: str, edge: str = "none", width: float = 0.0, zorder: float = 1)
     return Rectangle((0, 0), 0, 0, facecolor=face, edgecolor=edge, linewidth=width, linestyle="-", hatch=None,
                      antialiased=True, zorder=zorder, capstyle="butt", joinstyle="miter",
                      clip_on=False)  # fmt: skip
+
+
+def _area(face: str | tuple, zorder: float) -> Polygon:
+    return Polygon([(0, 0)] * 3, closed=True, facecolor=face, edgecolor="none", linewidth=0, antialiased=True,
+                   zorder=zorder)  # fmt: skip
+
+
+def _tint(colour: str) -> tuple[float, float, float]:
+    """A colour mixed with white: (r, g, b) in 0..1."""
+    return tuple(1 - TINT * (1 - part) for part in to_rgb(colour))
 
 
 @dataclass(frozen=True)
@@ -374,7 +488,27 @@ class _Moment:
     @property
     def shown(self) -> int:
         """The class whose CAM is shown."""
-        return self.plan.sweep.target if self.view.cam == "target" else self.prediction
+        return self.prediction if self.view.cam == "prediction" else self.plan.sweep.target
+
+    @cached_property
+    def map(self) -> np.ndarray:
+        """The map that is shown: (h, w) float32."""
+        sweep = self.plan.sweep
+        cam = sweep.cam(self.shown, self.top, self.bottom)
+        return cam - sweep.cam() if self.view.diverging else cam
+
+    @cached_property
+    def peak(self) -> float:
+        """The greatest evidence on the map that is shown, or its greatest change; not above 0: nothing."""
+        return float((np.abs(self.map) if self.view.diverging else self.map).max())
+
+    @property
+    def limits(self) -> tuple[float, float]:
+        """Evidence at the two ends of the colour scale."""
+        peak = self.plan.limits[1]
+        if self.view.scale == "frame" and self.peak > 0:
+            peak = self.peak
+        return (-peak if self.view.diverging else 0.0, peak)
 
     def label(self, index: int) -> str:
         return self.plan.sweep.readout.labels[index]
@@ -426,6 +560,8 @@ class _Picture:
     """The image under the CAM, pasted pixel by pixel, and the colour bar."""
 
     BOX = (24, 92, 384, 372)
+    ROOM = 410  # for the title, which may run on to where the words over the bars begin
+    CHANGE = "CAM of target, change from intact: "
 
     def __init__(self, sheet: _Sheet) -> None:
         self._sheet = sheet
@@ -443,40 +579,53 @@ class _Picture:
         y = top + height + 33
         places = ((left, "left"), (left + width / 2, "center"), (left + width, "right"))
         self._ticks = [sheet.text(x, y, 8.5, color=GREY, ha=ha) for x, ha in places]
-        caption = sheet.text(left + width / 2, y + 17, 8.5, color=GREY, ha="center")
-        caption.set_text("evidence (weight × activation); scale: the target's intact CAM")
+        self._own_ticks = [sheet.text(x, y, 8.5, color=GREY, ha=ha, moving=True) for x, ha in places]
+        self._caption = sheet.text(left + width / 2, y + 17, 8.5, color=GREY, ha="center")
         self._base: np.ndarray | None = None
         self._corner = (0, 0)
 
     def lay_out(self, plan: Plan, view: View) -> None:
-        low, high = plan.limits
-        self._ramp.set_cmap(view.cmap)
-        words = (f"≤ {_number(low)}", _number((low + high) / 2), f"≥ {_number(high)}")
-        for tick, text in zip(self._ticks, words, strict=True):
-            tick.set_text(text)
-        self._place(plan.sweep.readout.image)
-
-    def _place(self, image: np.ndarray) -> None:
-        """Scale the image into the box, whole pixels only, so that pasting it needs no resampling."""
-        scale_x, scale_y = self._sheet.width / WIDTH, self._sheet.height / HEIGHT
-        left, width = self.BOX[0] * scale_x, self.BOX[2] * scale_x
-        top, height = self.BOX[1] * scale_y, self.BOX[3] * scale_y
-        scale = min(width / image.shape[1], height / image.shape[0])
-        size = (max(1, int(image.shape[1] * scale)), max(1, int(image.shape[0] * scale)))
-        self._base = np.asarray(Image.fromarray(image).resize(size, Image.Resampling.BICUBIC))
-        self._corner = (round(top + (height - size[1]) / 2), round(left + (width - size[0]) / 2))
+        self._ramp.set_cmap(ListedColormap(heatmap.ramp(view.colours) / 255))
+        fixed = view.scale == "fixed"
+        for tick, text in zip(self._ticks, _ticks(plan.limits[1], view), strict=True):
+            tick.set_text(text if fixed else "")
+        what = "change (now − intact)" if view.diverging else "evidence (weight × activation)"
+        scale = "the target's intact CAM" if fixed else "this frame's own"
+        self._caption.set_text(f"{what}; scale: {scale}")
+        self._base, self._corner = self._sheet.place(plan.sweep.readout.image, self.BOX)
 
     def update(self, moment: _Moment) -> None:
+        title = f"CAM of {moment.view.cam}: " if not moment.view.diverging else self.CHANGE
         name = moment.label(moment.shown)
-        self._title.set_text(self._sheet.fit(f"CAM of {moment.view.cam}: {name}", self.BOX[2], 11, bold=True))
+        self._title.set_text(self._sheet.fit(name, self.ROOM, 11, bold=True, before=title))
+        own = moment.view.scale == "frame"
+        words = _own_ticks(moment) if own else ("",) * 3
+        for tick, text in zip(self._own_ticks, words, strict=True):
+            tick.set(text=text, visible=own)
 
     def paste(self, pixels: np.ndarray, moment: _Moment) -> None:
         """Write the blended picture into an RGBA buffer of the whole figure."""
-        cam = moment.plan.sweep.cam(moment.shown, moment.top, moment.bottom)
         view = moment.view
-        blended = heatmap.overlay(self._base, cam, moment.plan.limits, view.cmap, view.opacity)
+        blended = heatmap.overlay(self._base, moment.map, moment.limits, view.colours, view.opacity)
         y, x = self._corner
         pixels[y : y + blended.shape[0], x : x + blended.shape[1], :3] = blended
+
+
+def _ticks(peak: float, view: View) -> tuple[str, str, str]:
+    """What stands under the two ends and the middle of the colour bar, where values may lie beyond it."""
+    if view.diverging:
+        return f"lost ≤ {_number(-peak)}", "0", f"gained ≥ {_number(peak)}"
+    return "≤ 0", _number(peak / 2), f"≥ {_number(peak)}"
+
+
+def _own_ticks(moment: _Moment) -> tuple[str, str, str]:
+    """The same for a scale that is this frame's own, which nothing lies beyond at the upper end."""
+    peak = moment.peak
+    if peak <= 0:
+        return ("", "no change", "") if moment.view.diverging else ("≤ 0", "", "nothing above 0")
+    if moment.view.diverging:
+        return f"lost {_number(-peak)}", "0", f"gained {_number(peak)}"
+    return "≤ 0", _number(peak / 2), _number(peak)
 
 
 @dataclass
@@ -528,8 +677,10 @@ class _Bars:
         others = len(plan.rows) < plan.sweep.readout.classes
         count = len(plan.rows) + others
         height = min(self.BOX[3] / count, self.TALLEST)
-        self._axes.set(xlim=(0, plan.ceiling), ylim=(self.BOX[3] / height - 0.5, -0.5))
-        _set_probability_scale(self._grid, self._ticks, plan.ceiling, vertical=True)
+        rest = 1 - plan.curve[:, list(plan.rows)].sum(axis=1, dtype=np.float64).min()
+        ceiling = max(plan.ceiling, _ceiling(rest)) if others else plan.ceiling
+        self._axes.set(xlim=(0, ceiling), ylim=(self.BOX[3] / height - 0.5, -0.5))
+        _set_probability_scale(self._grid, self._ticks, ceiling, vertical=True)
         for i, row in enumerate(self._rows):
             row.set_visible(i < count)
             if i < count:
@@ -592,34 +743,52 @@ class _Curves:
         self._yticks = _probability_ticks(sheet, places)
         self._xticks = [sheet.text(0, top + height + 16, 8.5, color=GREY, ha="center") for _ in range(9)]
         self._xlabel = sheet.text(left + width / 2, top + height + 34, 9, color=GREY, ha="center")
-        ylabel = sheet.text(left - 54, top + height / 2, 9, color=GREY, ha="center")
+        ylabel = sheet.text(left - 61, top + height / 2, 9, color=GREY, ha="center")
         ylabel.set(text="probability", rotation=90, va="center")
-        self._band = sheet.add(axes, Polygon([(0, 0)] * 3, closed=True, facecolor=BAND, edgecolor="none",
-                                             linewidth=0, antialiased=True, zorder=1))  # fmt: skip
+        self._band = sheet.add(axes, _area(BAND, zorder=1))
         styles = (TARGET, *OTHERS[:HEIRS])
         self._lines = [sheet.add(axes, _line(c, 2.4 if s == "-" else 1.7, s, zorder=4 - i / 10))
                        for i, (c, s) in enumerate(styles)]  # fmt: skip
-        self._flip_line = sheet.add(axes, _line(INK, 1.0, (0, (2, 2)), zorder=3))
+        tints = [*(_tint(c) for c, _ in styles), REST]
+        self._areas = [sheet.add(axes, _area(c, zorder=2)) for c in tints]
+        self._title = sheet.text(left - 54, top - 22, 9.5, bold=True)
+        self._flip_line = sheet.add(axes, _line(INK, 1.0, (0, (2, 2)), zorder=5))
         self._flip_name = sheet.text(0, top - 8, 9.5)
         self._legend = _Legend(sheet, self.KEY, top + 10, styles)
         self._here = sheet.add(axes, _line(INK, 1.1, zorder=5), moving=True)
         self._dot = sheet.add(axes, _line(TARGET[0], 0, "-", zorder=6, clip=False, marker="o"), moving=True)
 
     def lay_out(self, plan: Plan, view: View) -> None:
+        shares, ceiling = view.curves == "shares", _curve_ceiling(plan, view)
         steps = np.arange(len(plan.curve))
-        self._axes.set(xlim=(0, max(len(steps) - 1, 1)), ylim=(0, plan.ceiling))
-        _set_probability_scale(self._grid, self._yticks, plan.ceiling, vertical=False)
+        self._axes.set(xlim=(0, max(len(steps) - 1, 1)), ylim=(0, ceiling))
+        _set_probability_scale(self._grid, self._yticks, ceiling, vertical=False)
+        self._title.set_text("Where it went" if shares else "")
+        self._lay_lines(steps, plan, shares)
+        self._lay_areas(steps, plan, shares)
+        band = None if shares else plan.band
+        self._band.set_visible(band is not None)
+        if band is not None:
+            self._band.set_xy(_between(steps, *band))
+        self._lay_axis(plan)
+        self._lay_flip(plan, ceiling)
+        self._legend.lay_out(plan, shares)
+
+    def _lay_lines(self, steps: np.ndarray, plan: Plan, shares: bool) -> None:
+        """A line a class: its probability or, over the areas, the upper edge of its share."""
+        heights = plan.shares.cumsum(axis=0) if shares else plan.curve[:, list(plan.lines)].T
         for i, line in enumerate(self._lines):
             line.set_visible(i < len(plan.lines))
             if i < len(plan.lines):
-                line.set_data(steps, plan.curve[:, plan.lines[i]])
-        self._band.set_visible(plan.band is not None)
-        if plan.band is not None:
-            low, high = plan.band
-            self._band.set_xy(np.column_stack([[*steps, *steps[::-1]], [*low, *high[::-1]]]))
-        self._lay_axis(plan)
-        self._lay_flip(plan)
-        self._legend.lay_out(plan)
+                line.set_data(steps, heights[i])
+
+    def _lay_areas(self, steps: np.ndarray, plan: Plan, shares: bool) -> None:
+        edges = np.vstack([0 * steps, plan.shares.cumsum(axis=0)])
+        used = [*range(len(plan.lines)), len(self._areas) - 1]  # the last one is for all other classes
+        for i, area in enumerate(self._areas):
+            area.set_visible(shares and i in used)
+        for i, at in enumerate(used):
+            self._areas[at].set_xy(_between(steps, edges[i], edges[i + 1]))
 
     def _x(self, k: float, plan: Plan) -> float:
         return self.BOX[0] + self.BOX[2] * k / max(len(plan.curve) - 1, 1)
@@ -635,7 +804,7 @@ class _Curves:
         held = f", {other} {plan.fixed} dropped too" if plan.fixed else ""
         self._xlabel.set_text(f"units dropped from the {plan.end} (k of {units}{held})")
 
-    def _lay_flip(self, plan: Plan) -> None:
+    def _lay_flip(self, plan: Plan, ceiling: float) -> None:
         fit = self._sheet.fit
         if plan.flip is None:
             name = fit(plan.sweep.label, 150, 9.5)
@@ -646,13 +815,22 @@ class _Curves:
         name = fit(plan.sweep.readout.labels[index], 180, 9.5)
         words = f"flip at k = {k}: {name}" if k else f"k = 0: {name} is predicted, not the target"
         x = min(self._x(k, plan) - 4, WIDTH - 20 - self._sheet.measure(words, 9.5))
-        self._flip_line.set_data([k, k], [0, plan.ceiling])
+        self._flip_line.set_data([k, k], [0, ceiling])
         self._flip_name.set(text=words, x=x / WIDTH)
 
     def update(self, moment: _Moment) -> None:
         k, p = moment.k, float(moment.now[moment.plan.sweep.target])
-        self._here.set_data([k, k], [0, moment.plan.ceiling])
+        self._here.set_data([k, k], [0, _curve_ceiling(moment.plan, moment.view)])
         self._dot.set_data([k], [p])
+
+
+def _curve_ceiling(plan: Plan, view: View) -> float:
+    return 1.0 if view.curves == "shares" else plan.ceiling
+
+
+def _between(steps: np.ndarray, low: np.ndarray, high: np.ndarray) -> np.ndarray:
+    """The outline of the area between two curves."""
+    return np.column_stack([[*steps, *steps[::-1]], [*low, *high[::-1]]])
 
 
 class _Legend:
@@ -665,24 +843,39 @@ class _Legend:
         axes = sheet.axes(left, top - 12, self.SAMPLE, self.STEP * 7)
         axes.set(xlim=(0, self.SAMPLE), ylim=(self.STEP * 7, 0))
         self._samples = [sheet.add(axes, _line(c, 2.4 if s == "-" else 1.7, s)) for c, s in styles]
-        for i, sample in enumerate(self._samples):
-            sample.set_data([0, self.SAMPLE], [8 + self.STEP * i] * 2)
         x = left + self.GAP
-        self._names = [sheet.text(x, top + self.STEP * i, 9, bold=i == 0) for i in range(len(styles))]
+        self._names = [sheet.text(x, top, 9, bold=i == 0) for i in range(len(styles))]
+        self._tints = [sheet.add(axes, _patch(_tint(c))) for c, _ in styles]
         self._patch = sheet.add(axes, _patch(BAND))
         self._words = [sheet.text(x, 0, 8.5, color=GREY) for _ in range(2)]
 
-    def lay_out(self, plan: Plan) -> None:
-        for i, (sample, name) in enumerate(zip(self._samples, self._names, strict=True)):
-            there = i < len(plan.lines)
-            sample.set_visible(there)
-            name.set_text(self._name(plan, i) if there else "")
-        self._patch.set_visible(plan.band is not None)
-        y = self.STEP * len(plan.lines)
+    def lay_out(self, plan: Plan, shares: bool) -> None:
+        count, others = len(plan.lines), plan.sweep.readout.classes - len(plan.lines)
+        rest = shares and others > 0  # stands on top, where its area is; the names below it likewise
+        for i in range(len(self._names)):
+            self._lay_name(i, count - 1 - i + rest if shares else i, plan, shares)
+        words = ("random orders", "(20; 5–95 %)") if plan.band is not None else None
+        if shares:
+            words = (f"{others} other{'s' * (others > 1)}", "") if rest else None
+        self._lay_words(0 if shares else count, words, REST if shares else BAND)
+
+    def _lay_name(self, i: int, row: int, plan: Plan, shares: bool) -> None:
+        there = i < len(plan.lines)
+        sample, name, tint = self._samples[i], self._names[i], self._tints[i]
+        sample.set_visible(there)
+        tint.set_visible(there and shares)
+        name.set_text(self._name(plan, i) if there else "")
+        if there:
+            sample.set_data([0, self.SAMPLE], [(2 if shares else 8) + self.STEP * row] * 2)
+            tint.set_bounds(0, self.STEP * row + 2, self.SAMPLE, 12)
+            name.set_y(1 - (self._top + self.STEP * row) / HEIGHT)
+
+    def _lay_words(self, row: int, words: tuple[str, str] | None, colour: str) -> None:
+        y = self.STEP * row
+        self._patch.set(visible=words is not None, facecolor=colour)
         self._patch.set_bounds(0, y + 3, self.SAMPLE, 13)
-        words = ("random orders", "(20; 5–95 %)") if plan.band is not None else ("", "")
         for i, text in enumerate(self._words):
-            text.set(text=words[i], y=1 - (self._top + y + 1 + 14 * i) / HEIGHT)
+            text.set(text=words[i] if words else "", y=1 - (self._top + y + 1 + 14 * i) / HEIGHT)
 
     def _name(self, plan: Plan, i: int) -> str:
         return self._sheet.fit(plan.sweep.readout.labels[plan.lines[i]], 92, 9, bold=i == 0)
@@ -773,18 +966,14 @@ class SweepFigure:
         moment = self._moment(sweep, top, bottom, view)
         for part in self._parts:
             part.update(moment)
-        pixels = self._pixels()
-        np.copyto(pixels, self._background)
-        self._picture.paste(pixels, moment)
-        renderer = self._sheet.canvas.get_renderer()
-        for artist in self._sheet.moving:
-            artist.draw(renderer)
-        return cv2.cvtColor(pixels, cv2.COLOR_RGBA2RGB)
+        return self._sheet.compose(self._background, lambda pixels: self._picture.paste(pixels, moment))
 
     def _moment(self, sweep: Sweep, top: int, bottom: int, view: View) -> _Moment:
         now, prediction = sweep.probabilities(top, bottom), int(sweep.prediction(top, bottom))
-        end = view.end if view.end != "auto" else ("bottom" if bottom and not top else "top")
-        key = (end, bottom if end == "top" else top, view.cmap, view.top_classes)
+        end = view.follows(top, bottom)
+        # All that the background depends on; the map and its opacity are pasted over it.
+        fixed = bottom if end == "top" else top
+        key = (end, fixed, view.colours, view.top_classes, view.scale, view.curves)
         if self._plan is None or self._plan.sweep is not sweep or self._key != key:
             self._lay_out(plan(sweep, top, bottom, view), view)
             self._key = key
@@ -793,15 +982,11 @@ class SweepFigure:
     def _lay_out(self, new: Plan, view: View) -> None:
         """Draw everything that stays put while k moves, and keep its pixels."""
         self._plan = None  # should anything below fail, the next picture starts afresh
+        self._sheet.tell_apart(new.sweep.readout.labels)
         for part in self._parts:
             part.lay_out(new, view)
-        self._sheet.canvas.draw()
-        self._background = self._pixels().copy()
+        self._background = self._sheet.redraw()
         self._plan = new
-
-    def _pixels(self) -> np.ndarray:
-        """The canvas itself, (height, width, 4) uint8: writing here draws."""
-        return np.asarray(self._sheet.canvas.buffer_rgba())
 
     def close(self) -> None:
         """Let go of the figure, its canvas and its artists; closing twice is fine."""

@@ -34,14 +34,45 @@ def upsample(map: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     return cv2.resize(cells, (width, height), interpolation=cv2.INTER_LINEAR)
 
 
+CHANGE = "change"
+"""The colour map of changes, for limits (-peak, peak): purple is lost, orange gained; by opacity how much."""
+
+
 @lru_cache(maxsize=16)
 def _table(cmap: str) -> np.ndarray:
     """Return the 256 colours of a matplotlib colour map: (256, 3) uint8, read-only."""
+    if cmap == CHANGE:  # ColorBrewer's ends, safe for the colour-blind; its pale middle would veil the image
+        return _frozen(colormaps["PuOr_r"](np.r_[0.04:0.2:128j, 0.8:0.96:128j], bytes=True)[:, :3])
     if cmap not in colormaps:
         raise ValueError(f"cmap: matplotlib knows no colour map {cmap!r}; try inferno, viridis or turbo")
-    table = np.ascontiguousarray(colormaps[cmap](np.linspace(0, 1, 256), bytes=True)[:, :3])
+    return _frozen(colormaps[cmap](np.linspace(0, 1, 256), bytes=True)[:, :3])
+
+
+def _frozen(table: np.ndarray) -> np.ndarray:
+    table = np.ascontiguousarray(table)
     table.flags.writeable = False
     return table
+
+
+def ramp(cmap: str) -> np.ndarray:
+    """Return the 256 colours of a colour bar: (256, 3) uint8.
+
+    Those of `CHANGE` thin out to white at the middle, as they do to the image where nothing changed.
+
+    Raises
+    ------
+    ValueError
+        Unknown colour map.
+
+    Examples
+    --------
+    >>> ramp("gray")[[0, 255]].tolist()
+    [[0, 0, 0], [255, 255, 255]]
+    """
+    if cmap != CHANGE:
+        return _table(cmap)
+    weight = np.sqrt(np.abs(np.linspace(-1, 1, 256)))[:, None]
+    return np.rint(255 - weight * (255.0 - _table(cmap))).astype(np.uint8)
 
 
 def colourise(map: np.ndarray, limits: tuple[float, float], cmap: str = "inferno") -> np.ndarray:
@@ -87,6 +118,9 @@ def overlay(
     square root of the evidence, to 15 % of it at the lower limit, so that the image comes back as evidence
     drains. Opacity 0 is the image.
 
+    With the colours `CHANGE` the map is one of changes, and the limits are (-peak, peak): the colours cover
+    the image most at either limit, and where nothing changed the image is left as it is.
+
     Raises
     ------
     ValueError
@@ -97,6 +131,8 @@ def overlay(
     >>> black = np.zeros((1, 2, 3), np.uint8)
     >>> overlay(black, np.array([[0.25, 1.0]]), (0, 1), "gray", 1.0)[0, :, 0].tolist()
     [37, 255]
+    >>> overlay(black, np.array([[0.0, 1.0]]), (-1, 1), CHANGE, 1.0)[0, :, 0].tolist()
+    [0, 147]
     """
     if not 0 <= opacity <= 1:
         raise ValueError(f"opacity: expected 0 to 1, got {opacity}")
@@ -105,6 +141,7 @@ def overlay(
         raise ValueError(f"image: expected (H, W, 3) uint8, got {below.shape} {below.dtype}; see load_image")
     stretched = upsample(map, below.shape[:2])
     colours = colourise(stretched, limits, cmap)
-    share = np.clip((stretched - limits[0]) / max(limits[1] - limits[0], np.finfo(np.float32).tiny), 0, 1)
-    weight = np.float32(opacity) * (SHINE + (1 - SHINE) * np.sqrt(share, dtype=np.float32))
+    evidence, lowest, shine = (np.abs(stretched), 0, 0) if cmap == CHANGE else (stretched, limits[0], SHINE)
+    share = np.clip((evidence - lowest) / max(limits[1] - lowest, np.finfo(np.float32).tiny), 0, 1)
+    weight = np.float32(opacity) * (shine + (1 - shine) * np.sqrt(share, dtype=np.float32))
     return cv2.blendLinear(below, colours, 1 - weight, weight)

@@ -9,7 +9,8 @@ Choices that are not obvious:
 - another image: the class becomes the prediction for that image, as the class that was ranked may mean
   nothing there; k and everything else stay, since k is the user's;
 - another class, ranking or scope: k stays, so that the same number of units is compared;
-- the other end of the ranking: k stays and is counted from there.
+- the other end of the ranking: k stays and is counted from there, and so does what is held there;
+- a k that leaves no room for what is held at the other end: as much of that as is left stays held.
 
 The picture is one `<img>`, a JPEG whose bytes change; there is no JavaScript of our own, so the panel works
 wherever ipywidgets do. Callbacks may arrive on any thread (ipykernel 7 runs them beside the cell): one lock
@@ -20,11 +21,13 @@ from __future__ import annotations
 
 import html
 import io
+import json
 import logging
 import threading
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from functools import lru_cache
+from math import inf
 from pathlib import Path
 from typing import Any
 from weakref import WeakSet
@@ -33,18 +36,23 @@ import ipywidgets as widgets
 import numpy as np
 from PIL import Image
 
-from unitdrop.figure import HEIGHT, WIDTH, SweepFigure, View, percent
+from unitdrop.figure import CMAPS, HEIGHT, SMALLEST, WIDTH, SweepFigure, View, percent, plan
 from unitdrop.images import ImageError, load_image
 from unitdrop.readout import Readout
 from unitdrop.sweep import RANKINGS, SCOPES, Sweep
+from unitdrop.units import UnitsFigure
 
 __all__ = ["Panel", "State"]
 
 SUFFIXES = (".jpg", ".jpeg", ".png", ".gif", ".webp", ".bmp", ".tif", ".tiff")
 MOST_SEED = 2**31 - 1
-ENDS, CAMS = ("top", "bottom"), ("target", "prediction")
+ENDS, CAMS = ("top", "bottom"), ("target", "prediction", "difference")
+SCALES, CURVES = ("fixed", "frame"), ("classes", "shares")
+TILES, TILES_HEIGHT = 8, 330  # units in the row below the picture; its height for a width of 960 pixels
+SPEEDS = (("slow", 250), ("normal", 80), ("fast", 30))  # milliseconds from one k to the next
 CHECKED_AHEAD = 200  # so many images of a folder are read in advance, to list those that cannot be
 SAMPLES = Path(__file__).resolve().parent.parent / "notebooks" / "images"
+VIEWED = ("cam", "scale", "cmap", "opacity", "curves", "end")
 _log = logging.getLogger(__name__)
 
 
@@ -62,17 +70,21 @@ class State:
         Units dropped, 0 to U.
     end : {"top", "bottom"}
         Of the ranking, where they are dropped.
+    held : int
+        Units dropped from the other end, 0 to U - k.
     rank, scope : str
         See `Sweep`.
     seed : int
         Of random orders.
-    cam : {"target", "prediction"}
-        Whose CAM is shown.
+    cam, scale, cmap, opacity, curves
+        See `View`.
+    units : bool
+        Whether the units around the next one to be dropped are shown below; see `UnitsFigure`.
 
     Examples
     --------
-    >>> State(0, 3, 20, end="bottom").window
-    (0, 20)
+    >>> State(0, 3, 20, end="bottom").window, State(0, 3, 20, held=5).window
+    ((0, 20), (20, 5))
     """
 
     image: int
@@ -83,24 +95,31 @@ class State:
     scope: str = "unit"
     seed: int = 0
     cam: str = "target"
+    scale: str = "fixed"
+    cmap: str = View.cmap
+    opacity: float = View.opacity
+    curves: str = "classes"
+    held: int = 0
+    units: bool = False
 
     @property
     def window(self) -> tuple[int, int]:
         """Units dropped from the (top, bottom)."""
-        return (self.k, 0) if self.end == "top" else (0, self.k)
+        return (self.k, self.held) if self.end == "top" else (self.held, self.k)
 
     @property
     def view(self) -> View:
         """How the sweep is looked at."""
-        return View(cam=self.cam, end=self.end)
+        return View(**{name: getattr(self, name) for name in VIEWED})
 
 
 @dataclass(frozen=True)
 class Source:
-    """An image to choose: its name, and what gives `load_image` something to read."""
+    """An image to choose: its name, what gives `load_image` something to read, and its path if it has one."""
 
     name: str
     get: Callable[[], Any]
+    path: str | None = None
 
 
 def gather(images: Any = None) -> list[Source]:
@@ -135,7 +154,7 @@ def _source(image: Any, number: int) -> Source:
     if isinstance(image, (str, Path)):
         if not Path(image).exists():
             raise ImageError(f"images: no file or folder {str(image)!r}; check the path")
-        return Source(Path(image).name, lambda: image)
+        return Source(Path(image).name, lambda: image, str(image))
     content = image.read() if hasattr(image, "read") else image  # an open file can be read only once
     return Source(f"image {number}", lambda: content)
 
@@ -152,6 +171,19 @@ def jpeg(pixels: np.ndarray) -> bytes:
     Image.fromarray(pixels).save(buffer, "JPEG", quality=88, subsampling=0)
     return buffer.getvalue()
 
+
+_CODE = """\
+import unitdrop
+
+model = {load}
+sweep = unitdrop.Sweep(model({image!r}), {target}, {rank!r}, {scope!r}, {seed})  # {label}{note}
+view = unitdrop.View({view})
+unitdrop.save_png("picture.png", sweep, {top}, {bottom}, view=view, size={size})
+
+# in a panel: unitdrop.Panel(model, images, state=settings)
+settings = {settings!r}
+"""
+_ARRAY = "; the image came without a file: put it in the place of its name"
 
 # ---------------------------------------------------------------------------------------------- controls
 
@@ -180,15 +212,17 @@ class Controls:
         fluid = _layout(max_width="100%", height="auto", margin="4px 0")
         self.frame = widgets.Image(format="jpeg", width=str(size[0]), height=str(size[1]), layout=fluid)
         self.frame.add_class("ud-frame")
+        self.tiles = widgets.Image(format="jpeg", layout=_layout(max_width="100%", display="none"))
+        self.tiles.add_class("ud-tiles")
         self.image, self.images = self._choice("Image", "Choose the image; its prediction becomes the class.")
         self.target, self.targets = self._choice("Class", "Choose the class whose units are dropped.")
         for widget, name in ((self.image, "image"), (self.images, "images"),
                              (self.target, "class"), (self.targets, "classes")):  # fmt: skip
             widget.add_class(f"ud-{name}")
         self._make_player(units)
+        self._make_window(units)
         self._make_options(seed)
-        self.save = widgets.Button(description="Save GIF", icon="film", layout=_layout(width="110px"))
-        self.save.tooltip = "Write this sweep as an animated GIF into the notebook's folder."
+        self._make_buttons()
         self.status, self.notes, self.error = map(self._line, ("status", "notes", "error"))
         self.links = [widgets.jslink((self.play, "value"), (self.k, "value"))]
         self.box = self._arranged(size[0])
@@ -215,14 +249,51 @@ class Controls:
         self.k.tooltip = f"How many of the {units} units are dropped."
         self.k.add_class("ud-k")
         step = max(1, units // 256)
-        self.play = widgets.Play(min=0, max=units, step=step, interval=80, show_repeat=False,
-                                 layout=_layout(flex="0 0 auto"))  # fmt: skip
-        self.play.tooltip = "Drop the units one after another."
+        self.play = widgets.Play(min=0, max=units, step=step, interval=80, layout=_layout(flex="0 0 auto"))
+        self.play.tooltip = "Drop the units one after another; the last button begins again at the end."
         self.play.add_class("ud-play")
+        self.speed = widgets.Dropdown(options=SPEEDS, value=80, description="Speed",
+                                      layout=_layout(width="150px"))  # fmt: skip
+        self.speed.tooltip = "How fast it plays."
+        self.speed.style.description_width = "54px"
         self.back, self.forth = (
             widgets.Button(description=sign, tooltip=words, layout=_layout(width="36px", flex="0 0 auto"))
             for sign, words in (("◀", "One unit fewer."), ("▶", "One unit more."))
         )
+
+    def _make_window(self, units: int) -> None:
+        self.kept = widgets.IntRangeSlider(value=(0, units), min=0, max=units, description="Kept",
+                                           layout=_layout(flex="3 1 340px"))  # fmt: skip
+        self.kept.style.description_width = "48px"
+        self.kept.tooltip = "The ranks that are kept, most important first; all others are dropped."
+        self.kept.add_class("ud-kept")
+        self.lightest, self.heaviest = (
+            widgets.FloatText(step=0.01, description=name, layout=_layout(width=width), tooltip=words)
+            for name, width, words in (
+                ("weights", "138px", "Units with a smaller weight for the class are dropped."),
+                ("to", "104px", "Units with a larger weight for the class are dropped."),
+            )
+        )
+        self.lightest.style.description_width, self.heaviest.style.description_width = "54px", "20px"
+
+    def _make_buttons(self) -> None:
+        for name, words, icon, tooltip in (
+            ("to_flip", "To the flip", "step-forward", "The smallest k at which the prediction changes."),
+            ("reset", "Reset", "undo", "As the panel was at the start."),
+            ("save", "Save GIF", "film", "Write this sweep as an animation into the notebook's folder."),
+            ("save_png", "Save PNG", "image", "Write this picture into the notebook's folder."),
+        ):
+            place = _layout(width="110px")
+            button = widgets.Button(description=words, icon=icon, tooltip=tooltip, layout=place)
+            button.add_class(f"ud-{name.replace('_', '-')}")
+            setattr(self, name, button)
+        self.units = widgets.ToggleButton(description="Units", icon="th", layout=_layout(width="110px"))
+        self.units.tooltip = "The units around the next one to go: map, weight, the classes they serve."
+        self.units.add_class("ud-units")
+        self.code = widgets.Textarea(rows=12, layout=_layout(width="100%"))
+        self.code.add_class("ud-code")
+        titles = ("Python and settings of this picture",)
+        self.more = widgets.Accordion([self.code], titles=titles, layout=_layout(width="100%"))
 
     def _make_options(self, seed: int) -> None:
         self.end = self._menu("Drop", ENDS, "From which end of the ranking units are dropped.")
@@ -230,7 +301,18 @@ class Controls:
                                "contribution in this image, or chance (the control).")  # fmt: skip
         self.scope = self._menu("Scope", SCOPES, "unit: a dropped unit is silent for every class. "
                                 "class: only for the chosen class.")  # fmt: skip
-        self.cam = self._menu("CAM of", CAMS, "Whose evidence is shown, the class's or the prediction's.")
+        self.cam = self._menu("CAM of", CAMS, "Whose evidence is shown: the class's, the prediction's, or "
+                              "what the class has lost and gained since nothing was dropped.")  # fmt: skip
+        self.scale = self._menu("Scale", SCALES, "fixed: evidence is seen to drain. frame: every picture on "
+                                "a scale of its own.")  # fmt: skip
+        self.cmap = self._menu("Colours", CMAPS, "Of the map; all are safe for the colour-blind.")
+        self.curves = self._menu("Curves", CURVES, "classes: a line each. shares: where the probability "
+                                 "went, stacked.")  # fmt: skip
+        self.opacity = widgets.FloatSlider(View.opacity, min=0, max=1, step=0.05, description="Opacity",
+                                           layout=_layout(flex="1 1 200px"))  # fmt: skip
+        self.opacity.style.description_width = "58px"
+        self.opacity.layout.max_width = "300px"
+        self.opacity.tooltip = "Of the map over the image, where there is most evidence."
         self.seed = widgets.BoundedIntText(seed, min=0, max=MOST_SEED, description="Seed",
                                            layout=_layout(flex="0 1 150px"))  # fmt: skip
         self.seed.style.description_width = "48px"
@@ -253,10 +335,14 @@ class Controls:
             row(self.image, self.images),
             row(self.target, self.targets),
             row(self.back, self.k, self.forth, self.play),
+            row(self.kept, widgets.HBox([self.lightest, self.heaviest], layout=_layout(flex="0 0 auto"))),
             self.error,
             self.frame,
-            row(self.end, self.rank, self.seed, self.scope, self.cam),
-            row(self.save, self.status),
+            self.tiles,
+            row(self.end, self.rank, self.seed, self.scope, self.curves),
+            row(self.cam, self.scale, self.cmap, self.opacity),
+            row(self.to_flip, self.reset, self.units, self.save, self.save_png, self.speed, self.status),
+            self.more,
             self.notes,
         )
         box = widgets.VBox(rows, layout=_layout(width="100%", max_width=f"{width + 8}px"))
@@ -265,12 +351,22 @@ class Controls:
 
     def watched(self) -> list[tuple[widgets.Widget, str]]:
         """Every widget whose value is a field of the state, with that field's name."""
-        single = [(getattr(self, name), name) for name in ("k", "end", "rank", "scope", "seed", "cam")]
+        names = ("k", "end", "rank", "scope", "seed", "units", *(n for n in VIEWED if n != "end"))
+        single = [(getattr(self, name), name) for name in names]
         return [*((w, "image") for w in (self.image, self.images)),
                 *((w, "target") for w in (self.target, self.targets)), *single]  # fmt: skip
 
-    def show(self, state: State, images: list[tuple[str, int]], classes: list[tuple[str, int]]) -> None:
-        """Set every control to a state; what is right already is left alone and sends nothing."""
+    def show(
+        self, state: State, images: list[tuple[str, int]], classes: list[tuple[str, int]],
+        kept: tuple[int, int], weights: tuple[float, float] | None,
+    ) -> None:  # fmt: skip
+        """Set every control to a state; what is right already is left alone and sends nothing.
+
+        `kept` are the ranks, `weights` the lightest and heaviest kept, None where the ranking is another.
+        """
+        self.kept.value = kept
+        for widget, weight in zip((self.lightest, self.heaviest), weights or (0, 0), strict=True):
+            widget.value, widget.layout.display = float(f"{weight:.4g}"), None if weights else "none"
         for widget, options in ((self.image, images), (self.images, images),
                                 (self.target, classes), (self.targets, classes)):  # fmt: skip
             if widget.options != tuple(options):
@@ -282,6 +378,7 @@ class Controls:
             if widget.value != getattr(state, name):
                 widget.value = getattr(state, name)
         self.seed.layout.display = None if state.rank == "random" else "none"
+        self.tiles.layout.display = None if state.units else "none"
 
     def close(self) -> None:
         """Take every widget off the page and out of the kernel, layouts and styles included."""
@@ -446,6 +543,8 @@ class Panel:
         Width and height of the picture, pixels.
     trust_unpinned : bool
         See `load_model`.
+    state : str, optional
+        The `settings` of a panel, which this one takes over; target, rank, ... are then left out of account.
 
     Raises
     ------
@@ -461,6 +560,7 @@ class Panel:
         self, model: Any = "scenes", images: Any = None, *, target: int | str | None = None,
         rank: str = "weight", scope: str = "unit", seed: int = 0, top: int = 0, bottom: int = 0,
         cam: str = "target", size: tuple[int, int] = (WIDTH, HEIGHT), trust_unpinned: bool = False,
+        state: str | None = None,
     ) -> None:  # fmt: skip
         if top and bottom:
             raise ValueError(f"top={top}, bottom={bottom}: the panel drops from one end; make one of them 0")
@@ -475,10 +575,14 @@ class Panel:
         self._setting, self._closed, self._saving = False, threading.Event(), False
         self._readout = lru_cache(maxsize=8)(self._read)
         self._sweep = lru_cache(maxsize=6)(self._make_sweep)
-        self._model = self._state = self._figure = self._controls = self._waiting = None
+        self._classes = lru_cache(maxsize=8)(self._class_options)
+        self._model = self._state = self._figure = self._tiles = self._controls = self._waiting = None
         end = "bottom" if bottom else "top"
         chosen = dict(k=top + bottom, end=end, rank=rank, scope=scope, seed=seed, cam=cam)
-        self._wanted = (target, chosen, size)
+        self._begin = 0
+        if state is not None:
+            self._begin, target, chosen = _restored(state, self._sources)
+        self._wanted, self._named = (target, chosen, size), model if isinstance(model, str) else None
         remote = _remote(model)
         if remote is None:
             self._open(_load(model))
@@ -495,11 +599,13 @@ class Panel:
         """Draw the first picture of a network, then make the controls; if that fails, nothing is left."""
         target, chosen, size = self._wanted
         self._model, self._figure = model, SweepFigure(*size)
+        self._tiles = UnitsFigure(size[0], max(SMALLEST, round(size[0] * TILES_HEIGHT / WIDTH)))
         try:
             state = self._first(target, chosen)
-            frame = self._draw(state)
-            self._controls = Controls(model.units, size, chosen["seed"])
-            self._commit(state, frame)
+            frames = self._draw(state)
+            self._controls = Controls(model.units, size, state.seed)
+            self._commit(state, frames)
+            self._start = state
             self._listen()
         except BaseException:
             self._discard()
@@ -509,15 +615,15 @@ class Panel:
     def _discard(self) -> None:
         """Be again as before there was a network."""
         self._release()
-        self._state = self._figure = self._controls = None
+        self._state = self._figure = self._tiles = self._controls = None
 
     def _release(self) -> None:
         """Let go of the picture, the controls and all that was computed for them."""
-        for part in (self._controls, self._figure):
+        for part in (self._controls, self._figure, self._tiles):
             if part is not None:
                 part.close()
-        self._sweep.cache_clear()
-        self._readout.cache_clear()
+        for cache in (self._sweep, self._classes, self._readout):
+            cache.cache_clear()
 
     def _arrived(self, model: Any, wanted: Callable[[], bool]) -> None:
         """The network that was waited for is here: the panel takes the place of the bar, if still wanted."""
@@ -541,13 +647,20 @@ class Panel:
     def _sweep_of(self, state: State) -> Sweep:
         return self._sweep(state.image, state.target, state.rank, state.scope, state.seed)
 
-    def _draw(self, state: State) -> bytes:
-        return jpeg(self._figure.show(self._sweep_of(state), *state.window, state.view))
+    def _draw(self, state: State) -> tuple[bytes, bytes]:
+        """The picture, and the row of units below it, empty if it is not wanted."""
+        sweep, window = self._sweep_of(state), state.window
+        picture = jpeg(self._figure.show(sweep, *window, state.view))
+        if not state.units:
+            return picture, b""
+        following = window[0] if state.end == "top" else sweep.units - window[1] - 1
+        first = min(max(following - TILES // 2 + 1, 0), max(sweep.units - TILES, 0))
+        return picture, jpeg(self._tiles.show(sweep, *window, first, TILES, state.end, state.cmap))
 
     def _first(self, target: int | str | None, chosen: dict) -> State:
         """The state at the start: the first image that can be read."""
         self._bad.clear()
-        for image in range(len(self._sources)):
+        for image in sorted(range(len(self._sources)), key=lambda i: i != self._begin):
             try:
                 readout = self._readout(image)
             except ImageError as error:
@@ -568,6 +681,14 @@ class Panel:
         controls = self._controls
         for widget, name in controls.watched():
             widget.observe(lambda change, name=name: self._ask(**{name: change["new"]}), "value")
+        controls.kept.observe(lambda change: self._ask(kept=change["new"]), "value")
+        controls.lightest.observe(lambda change: self._ask(lightest=change["new"]), "value")
+        controls.heaviest.observe(lambda change: self._ask(heaviest=change["new"]), "value")
+        controls.speed.observe(lambda change: setattr(controls.play, "interval", change["new"]), "value")
+        controls.to_flip.on_click(lambda _: self._ask(to="flip"))
+        controls.reset.on_click(lambda _: self._ask(to="start"))
+        controls.save_png.on_click(lambda _: self._save_png())
+        controls.more.observe(lambda _: self._tell_code(self._state), "selected_index")
         controls.back.on_click(lambda _: self._step(-1))
         controls.forth.on_click(lambda _: self._step(+1))
         controls.save.on_click(lambda _: self._save())
@@ -583,25 +704,46 @@ class Panel:
                 return
             try:
                 state = self._next(changes)
-                frame = self._draw(state) if state != self._state else self._controls.frame.value
+                frames = self._draw(state) if state != self._state else None
             except BaseException as error:
                 self._fail(error)
                 if not isinstance(error, Exception):  # an interrupt is shown too, but is not ours to keep
                     raise
             else:
-                self._commit(state, frame)
+                self._commit(state, frames)
 
     def _next(self, changes: dict) -> State:
-        image = changes.get("image", self._state.image)
-        if image != self._state.image:
+        """The state after a change of one control: a field of the state, or what stands for several."""
+        state, units = self._state, self._model.units
+        if "to" in changes:
+            return self._start if changes["to"] == "start" else self._flipped(state)
+        if not changes.keys().isdisjoint(("lightest", "heaviest")):
+            weights = changes.get("lightest", -inf), changes.get("heaviest", inf)
+            dropped = self._sweep_of(state).window(*weights)
+            ends = (dropped[0], state.window[1]) if "heaviest" in changes else (state.window[0], dropped[1])
+            changes = {"kept": (ends[0], units - ends[1])}
+        if "kept" in changes:
+            top, bottom = changes["kept"][0], units - changes["kept"][1]
+            k, held = (top, bottom) if state.end == "top" else (bottom, top)
+            return replace(state, k=k, held=held)
+        image = changes.get("image", state.image)
+        if image != state.image:
             changes = {"target": self._predicted(image)} | changes
-        return replace(self._state, **changes)
+        state = replace(state, **changes)
+        return replace(state, held=min(state.held, units - state.k))
 
-    def _commit(self, state: State, frame: bytes) -> None:
+    def _flipped(self, state: State) -> State:
+        """The same with so many units dropped that the prediction changes."""
+        flip = plan(self._sweep_of(state), *state.window, state.view).flip
+        if flip is None:
+            raise ValueError(f"no flip: {self._sweep_of(state).label} stays predicted to the end")
+        return replace(state, k=flip[0])
+
+    def _commit(self, state: State, frames: tuple[bytes, bytes] | None) -> None:
+        if frames is not None:  # first: the picture is what is waited for
+            self._controls.frame.value, self._controls.tiles.value = frames
         self._show(state)
         self._state = state
-        if frame is not self._controls.frame.value:
-            self._controls.frame.value = frame
         self._controls.error.value = ""
         self._controls.notes.value = self._notes()
 
@@ -614,22 +756,52 @@ class Panel:
 
     def _show(self, state: State) -> None:
         """Set the controls to a state; meanwhile their callbacks do nothing."""
-        options = self._image_options(), self._class_options(state)
+        options = self._image_options(), self._classes(state.image)
+        (top, bottom), units = state.window, self._model.units
+        kept, weights = (top, units - bottom), self._weights(state)
         self._setting = True
         try:
-            self._controls.show(state, *options)
+            self._controls.show(state, *options, kept, weights)
+            self._tell_code(state)
         finally:
             self._setting = False
+
+    def _tell_code(self, state: State) -> None:
+        """Where it is open, keep the text beside the picture in step; it would cost every move a message."""
+        if self._controls.more.selected_index is not None:
+            self._controls.code.value = self._code(state)
 
     def _image_options(self) -> list[tuple[str, int]]:
         return [(source.name, i) for i, source in enumerate(self._sources) if i not in self._bad]
 
-    def _class_options(self, state: State) -> list[tuple[str, int]]:
+    def _weights(self, state: State) -> tuple[float, float] | None:
+        """The lightest and the heaviest weight kept; None where the ranking is not by weight, or none is."""
+        ranked, (top, bottom) = self._sweep_of(state).weights_ranked, state.window
+        kept = ranked[top : len(ranked) - bottom]
+        return (float(kept[-1]), float(kept[0])) if state.rank == "weight" and len(kept) else None
+
+    def _code(self, state: State) -> str:
+        """Python that makes this picture, and the settings that bring the panel back to it."""
+        source, sweep = self._sources[state.image], self._sweep_of(state)
+        top, bottom = state.window
+        view = ", ".join(f"{name}={getattr(state, name)!r}" for name in VIEWED)
+        return _CODE.format(
+            load=f"unitdrop.load_model({self._named!r})" if self._named else f"...  # {self._model.name}",
+            image=source.path or source.name, note="" if source.path else _ARRAY,
+            target=state.target, label=sweep.label, rank=state.rank, scope=state.scope, seed=state.seed,
+            top=top, bottom=bottom, view=view, size=self._wanted[2], settings=self._settings(state),
+        )  # fmt: skip
+
+    def _settings(self, state: State) -> str:
+        """A state as a string for `Panel(state=...)`; the image by its name."""
+        return json.dumps({**asdict(state), "image": self._sources[state.image].name})
+
+    def _class_options(self, image: int) -> tuple[tuple[str, int], ...]:
         """Classes by intact probability, the prediction first."""
-        sweep = self._sweep_of(state)
+        sweep = Sweep(self._readout(image))
         intact, first = sweep.probabilities(), sweep.prediction()
         order = sorted(range(len(intact)), key=lambda c: (c != first, -intact[c], c))
-        return [(f"{sweep.readout.labels[c]}  {percent(intact[c])}", c) for c in order]
+        return tuple((f"{sweep.readout.labels[c]}  {percent(intact[c])}", c) for c in order)
 
     # -- beside the picture
 
@@ -667,7 +839,7 @@ class Panel:
             if self._saving or self._closed.is_set():
                 return
             try:
-                job = (self._sweep_of(self._state), self._state.view, self._gif_path())
+                job = (self._sweep_of(self._state), self._state.view, self._path(".gif"), self._state.held)
             except Exception as error:
                 self._fail(error)
                 return
@@ -676,20 +848,36 @@ class Panel:
         self._say("Saving …")
         threading.Thread(target=self._export, args=job, name="unitdrop-gif").start()
 
-    def _gif_path(self) -> Path:
+    def _save_png(self) -> None:
+        """Write the picture as it stands; that is quick enough to be done at once."""
+        from unitdrop.export import save_png
+
+        with self._lock:
+            try:
+                top, bottom = self._state.window
+                path = self._path(f"_top{top}_bottom{bottom}.png")
+                save_png(path, self._sweep_of(self._state), top, bottom, view=self._state.view,
+                         size=self._wanted[2])  # fmt: skip
+            except Exception as error:
+                self._fail(error)
+            else:
+                self._say(f"Saved {path}")
+
+    def _path(self, ending: str) -> Path:
+        """A file in the current folder, named after what is shown."""
         from unitdrop.export import safe_name
 
         state, labels = self._state, self._model.labels
         order = f"random{state.seed}" if state.rank == "random" else state.rank
         stem = Path(self._sources[state.image].name).stem
         parts = (stem, labels[state.target], order, state.scope, state.end, state.cam)
-        return Path.cwd() / f"{safe_name('_'.join(parts))}.gif"
+        return Path.cwd() / f"{safe_name('_'.join(parts))}{ending}"
 
-    def _export(self, sweep: Sweep, view: View, path: Path) -> None:
+    def _export(self, sweep: Sweep, view: View, path: Path, held: int) -> None:
         from unitdrop.export import save_gif
 
         try:
-            save_gif(path, sweep, view=view, progress=self._progress)
+            save_gif(path, sweep, view=view, held=held, progress=self._progress)
             self._say(f"Saved {path} ({path.stat().st_size / 1e6:.1f} MB)")
         except _Stopped:
             pass
@@ -722,6 +910,19 @@ class Panel:
         return self._state
 
     @property
+    def settings(self) -> str:
+        """What the picture shows, as a string that brings another panel to it: `Panel(state=...)`.
+
+        Raises
+        ------
+        ValueError
+            While the network is being fetched.
+        """
+        if self._state is None:
+            raise ValueError("settings: there is no picture yet; wait until the network is here")
+        return self._settings(self._state)
+
+    @property
     def widget(self) -> widgets.VBox:
         """The panel as one widget, for a place in a layout of your own."""
         return self._root
@@ -752,6 +953,22 @@ def _remote(model: Any):
     return next((entry for entry in catalogue() if entry.name == model and entry.remote is not None), None)
 
 
+def _restored(settings: str, sources: Sequence[Source]) -> tuple[int, int | None, dict]:
+    """Take a settings string apart: the image's position, the target, all else of a `State`."""
+    try:
+        given = json.loads(settings)
+        image, target = given.pop("image"), given.pop("target")
+        State(0, 0, **given)
+    except (TypeError, ValueError, KeyError, AttributeError):
+        raise ValueError(f"state={settings!r:.80}: expected a panel's settings; copy them whole") from None
+    names = [source.name for source in sources]
+    if image not in names:
+        raise ValueError(f"state: no image {image!r:.80} among the {len(names)} given; give its folder too")
+    if given.get("cmap", View.cmap) not in CMAPS:
+        raise ValueError(f"state: cmap {given['cmap']!r:.80}; choose one of {', '.join(CMAPS)}")
+    return names.index(image), target, given
+
+
 def _rehearse(entry: Any, target: int | str | None, chosen: dict, size: tuple[int, int]) -> None:
     """Refuse what cannot be shown of a network before it is fetched: a head of its size stands in for it."""
     SweepFigure(*size).close()
@@ -761,7 +978,7 @@ def _rehearse(entry: Any, target: int | str | None, chosen: dict, size: tuple[in
     state = State(0, 0, **chosen)
     sweep = Sweep(readout, target, state.rank, state.scope, state.seed)
     sweep.logits(*state.window)
-    assert state.view
+    View(**{name: getattr(state, name) for name in VIEWED})
 
 
 def _load(model: Any):

@@ -272,6 +272,31 @@ class Sweep:
         self._window(top, 0)
         return float(self.weights_ranked[top - 1]) if top else None
 
+    def window(self, lightest: float, heaviest: float) -> tuple[int, int]:
+        """Return (top, bottom) of the window that drops what is heavier or lighter than two weights.
+
+        Units whose weight for the target is above `heaviest` or below `lightest` are dropped.
+
+        Raises
+        ------
+        ValueError
+            The ranking is not `"weight"`, so that such units do not stand together; or `lightest` is above
+            `heaviest`.
+
+        Examples
+        --------
+        >>> readout = Readout(maps=np.ones((4, 1, 1)), weight=[[0.1, 0.4, -0.2, 0.3]], bias=[0],
+        ...                   labels=("sea",), image=np.zeros((1, 1, 3), np.uint8))
+        >>> Sweep(readout).window(0, 0.35)
+        (1, 1)
+        """
+        if self.rank != "weight":
+            raise ValueError(f"weights: the ranking is {self.rank!r}; choose the ranking 'weight'")
+        if not lightest <= heaviest:
+            raise ValueError(f"weights: expected {lightest} to be at most {heaviest}; swap them")
+        weights = self.weights_ranked.astype(np.float64)
+        return int((weights > heaviest).sum()), int((weights < lightest).sum())
+
     def dropped(self, top: int = 0, bottom: int = 0) -> np.ndarray:
         """Return the units dropped at a window, by rank: (top + bottom,) int64 unit indices."""
         lo, hi = self._window(top, bottom)

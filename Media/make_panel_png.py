@@ -72,7 +72,7 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--image", default="camp-1.png", help="a file of notebooks/images")
     parser.add_argument("--k", type=int, nargs="+", help="units dropped (default: a third of the flip)")
     parser.add_argument("--width", type=int, default=1280)
-    parser.add_argument("--height", type=int, default=860)
+    parser.add_argument("--height", type=int, default=1060)
     parser.add_argument("--theme", choices=("light", "dark"), default="light")
     parser.add_argument("--out", type=Path, default=REPO / "Media" / "panel.png")
     args = parser.parse_args(argv)

@@ -93,6 +93,47 @@ def jupyterlab(folder: Path, theme: str = "JupyterLab Light") -> Iterator[str]:
             _stop(server)
 
 
+@contextmanager
+def _serving(command: list[str], folder: Path, port: int, probe: str, **more: str) -> Iterator[None]:
+    """Run a server in a folder, with settings of its own, from when it answers until the block ends."""
+    with tempfile.TemporaryDirectory(prefix="unitdrop-server-", ignore_cleanup_errors=True) as config:
+        paths = os.pathsep.join(filter(None, [str(REPO), os.environ.get("PYTHONPATH")]))
+        settings = _settings(Path(config), "JupyterLab Light")
+        environment = os.environ | {"PYTHONPATH": paths} | settings | more
+        log = Path(config) / "server.log"
+        with open(log, "wb") as output:
+            server = subprocess.Popen(command, stdout=output, stderr=output, env=environment, cwd=folder)
+        try:
+            _await_server(server, f"http://127.0.0.1:{port}/{probe}", log)
+            yield
+        finally:
+            _stop(server)
+
+
+@contextmanager
+def notebook7(folder: Path) -> Iterator[str]:
+    """Serve a folder; gives the address of its Notebook 7, with ``{}`` where the notebook's name goes."""
+    port, token = _free_port(), secrets.token_hex(16)
+    command = [sys.executable, "-m", "notebook", "--no-browser", "--ip=127.0.0.1", f"--port={port}",
+               "--ServerApp.port_retries=0", f"--IdentityProvider.token={token}",
+               "--JupyterNotebookApp.expose_app_in_browser=True",
+               f"--ServerApp.root_dir={folder}"]  # fmt: skip
+    if hasattr(os, "geteuid") and os.geteuid() == 0:
+        command.append("--allow-root")
+    with _serving(command, folder, port, f"api/status?token={token}"):
+        yield f"http://127.0.0.1:{port}/notebooks/{{}}?token={token}"
+
+
+@contextmanager
+def voila(folder: Path, *flags: str) -> Iterator[str]:
+    """Serve the panel alone with the command that a user would type; gives its address."""
+    port = _free_port()
+    command = [sys.executable, "-m", "unitdrop", "app", "--no-browser", f"--port={port}",
+               "--Voila.ip=127.0.0.1", "--Voila.port_retries=0", *flags]  # fmt: skip
+    with _serving(command, folder, port, "voila/static/voila.js"):
+        yield f"http://127.0.0.1:{port}/"
+
+
 def _await_server(server: subprocess.Popen, address: str, log: Path) -> None:
     deadline = time.monotonic() + PATIENCE
     while time.monotonic() < deadline and server.poll() is None:
@@ -101,7 +142,7 @@ def _await_server(server: subprocess.Popen, address: str, log: Path) -> None:
                 return
         except (urllib.error.URLError, OSError):
             time.sleep(0.2)
-    raise RuntimeError(f"JupyterLab did not start: {log.read_text(errors='replace')[-2000:]}")
+    raise RuntimeError(f"the server did not start: {log.read_text(errors='replace')[-2000:]}")
 
 
 def _stop(server: subprocess.Popen) -> None:

@@ -452,6 +452,63 @@ def test_lab_of_an_installed_package_finds_the_notebook_of_the_current_folder(re
     assert environment.get("PYTHONPATH") == os.environ.get("PYTHONPATH")
 
 
+# app
+
+
+@pytest.fixture
+def with_app(repository):
+    """The repository, with the notebook of the app in it."""
+    (repository / "notebooks" / "app.ipynb").write_text("{}")
+    return repository
+
+
+def test_app_serves_its_notebook_with_the_package_on_the_path_and_passes_flags_on(with_app, monkeypatch):
+    calls = []
+    monkeypatch.setattr(os, "name", "posix")
+    monkeypatch.setattr(os, "execve", lambda *call: calls.append(call), raising=False)
+    monkeypatch.setenv("PYTHONPATH", "/already/there")
+    cli._app(None, ["--no-browser", "--port", "9000"])
+    [(program, command, environment)] = calls
+    notebook = str(with_app / "notebooks" / "app.ipynb")
+    assert program == sys.executable
+    assert command[1:] == ["-m", "voila", notebook, "--no-browser", "--port", "9000"]
+    assert environment["PYTHONPATH"] == os.pathsep.join([str(with_app), "/already/there"])
+
+
+def test_flags_that_unitdrop_does_not_know_reach_voila(with_app, monkeypatch):
+    seen = []
+    monkeypatch.setattr(cli, "app_command", lambda flags: seen.append(list(flags)) or 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        cli.main(["app", "--port", "9000", "--theme=dark", "--version"])
+    assert seen == [["--port", "9000", "--theme=dark", "--version"]]
+
+
+@pytest.mark.parametrize("user", [0, 1000])
+def test_voila_lets_root_in_and_is_not_given_a_flag_that_it_does_not_know(with_app, monkeypatch, user):
+    monkeypatch.setattr(os, "geteuid", lambda: user, raising=False)
+    assert cli.app_command(["--allow-root", "--debug"])[0][4:] == ["--debug"]
+
+
+def test_app_without_voila_says_how_to_get_it(with_app, monkeypatch, capsys):
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    line = refused(capsys, "app")
+    assert "Voilà is not installed" in line and "pip install -r requirements.txt" in line
+
+
+def test_app_without_its_notebook_says_where_to_find_it(repository, monkeypatch, tmp_path_factory, capsys):
+    monkeypatch.chdir(tmp_path_factory.mktemp("elsewhere"))
+    line = refused(capsys, "app")
+    assert "app.ipynb" in line and "run 'python -m unitdrop app' in its folder" in line
+
+
+def test_app_of_an_installed_package_finds_the_notebook_of_the_current_folder(with_app, monkeypatch):
+    monkeypatch.setattr(cli, "__file__", str(with_app / "lib" / "site-packages" / "unitdrop" / "cli.py"))
+    monkeypatch.chdir(with_app)
+    command, environment = cli.app_command([])
+    assert command[3] == str(with_app / "notebooks" / "app.ipynb")
+    assert environment.get("PYTHONPATH") == os.environ.get("PYTHONPATH")
+
+
 # the real network
 
 
@@ -491,4 +548,9 @@ def test_end_to_end_the_embedded_network_is_listed():
 
 def test_end_to_end_jupyterlab_is_reached():
     done = python_m("lab", "--version")
+    assert done.returncode == 0 and re.fullmatch(r"\d+\.\d+\.\d+\S*", done.stdout.strip())
+
+
+def test_end_to_end_voila_is_reached():
+    done = python_m("app", "--version")
     assert done.returncode == 0 and re.fullmatch(r"\d+\.\d+\.\d+\S*", done.stdout.strip())

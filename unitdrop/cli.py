@@ -33,12 +33,15 @@ if TYPE_CHECKING:
 
 PROGRAM = "python -m unitdrop"
 NOTEBOOK = Path("notebooks", "unitdrop.ipynb")
+APP = Path("notebooks", "app.ipynb")
 EXAMPLES = """\
 examples:
   python -m unitdrop lab
       open the notebook with the sliders in JupyterLab
   python -m unitdrop lab --no-browser --port 9000
       the same; flags that unitdrop does not know go to JupyterLab
+  python -m unitdrop app
+      the panel alone, without any code
   python -m unitdrop sweep photo.jpg
       what the network sees, when its prediction flips, and to what
   python -m unitdrop sweep photo.jpg --target beach --top 20
@@ -99,7 +102,7 @@ def _run(argv: list[str]) -> int:
     try:
         parser = _parser()
         args, unknown = parser.parse_known_args(argv)
-        if unknown and args.command != "lab":
+        if unknown and args.command not in ("lab", "app"):
             parser.error(f"unknown argument {unknown[0]}")
     except SystemExit as stop:  # after --help and --version
         return int(stop.code or 0)
@@ -193,6 +196,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"unitdrop {__version__}")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True, parser_class=_Parser)
     _add_lab(commands)
+    _add_app(commands)
     _add_sweep(commands)
     _add_gif(commands)
     add = _command(commands, "models", _models, "list the networks that --model takes")
@@ -218,6 +222,16 @@ def _add_lab(commands) -> None:
     lab.epilog = (
         "Flags that are not listed here go to JupyterLab (jupyter lab --help lists them).\n\nexample:\n"
         "  python -m unitdrop lab --no-browser --port 9000"
+    )
+
+
+def _add_app(commands) -> None:
+    app = _command(commands, "app", _app, "open the panel alone, without code, through Voilà")
+    app.epilog = (
+        "Flags that are not listed here go to Voilà (python -m voila --help lists them).\n\nexample:\n"
+        "  python -m unitdrop app --no-browser --port 9000\n"
+        "  python -m unitdrop app --no-browser --Voila.ip=0.0.0.0\n"
+        "      for everybody who can reach this machine; there is no password"
     )
 
 
@@ -454,7 +468,7 @@ def _course(sweep: Sweep, top: int) -> list[str]:
     return lines
 
 
-# -------------------------------------------------------------------------------- models, lab
+# -------------------------------------------------------------------------------- models, lab, app
 
 
 def _models(args: argparse.Namespace, unknown: list[str]) -> int:
@@ -472,17 +486,26 @@ def _models(args: argparse.Namespace, unknown: list[str]) -> int:
     return 0
 
 
-def _notebook() -> tuple[Path, Path | None]:
-    """Return the notebook and the folder to put on the kernel's path (None: unitdrop is installed)."""
+def _notebook(path: Path, command: str) -> tuple[Path, Path | None]:
+    """Return a notebook and the folder to put on the kernel's path (None: unitdrop is installed)."""
     root = Path(__file__).resolve().parents[1]
-    if (root / NOTEBOOK).is_file():
-        return root / NOTEBOOK, root
-    if NOTEBOOK.is_file():
-        return NOTEBOOK.resolve(), None
+    if (root / path).is_file():
+        return root / path, root
+    if path.is_file():
+        return path.resolve(), None
     raise UsageError(
-        f"there is no {NOTEBOOK} here, and the installed package does not hold it; "
-        f"get a copy of the repository and run '{PROGRAM} lab' in its folder"
+        f"there is no {path} here, and the installed package does not hold it; "
+        f"get a copy of the repository and run '{PROGRAM} {command}' in its folder"
     )
+
+
+def _environment(root: Path | None) -> dict[str, str]:
+    """Return the environment in which a kernel finds the package in a folder (None: it is installed)."""
+    environment = dict(os.environ)
+    if root is not None:
+        paths = [str(root), *filter(None, [environment.get("PYTHONPATH")])]
+        environment["PYTHONPATH"] = os.pathsep.join(paths)
+    return environment
 
 
 def lab_command(extra: Sequence[str]) -> tuple[list[str], dict[str, str]]:
@@ -493,23 +516,44 @@ def lab_command(extra: Sequence[str]) -> tuple[list[str], dict[str, str]]:
     UsageError
         The notebook or JupyterLab is missing.
     """
-    notebook, root = _notebook()
+    notebook, root = _notebook(NOTEBOOK, "lab")
     if importlib.util.find_spec("jupyterlab") is None:
         raise UsageError(f"JupyterLab is not installed; run: {_pip()}")
     extra = [flag for flag in extra if flag != "--"]
     if hasattr(os, "geteuid") and os.geteuid() == 0 and "--allow-root" not in extra:
         extra.append("--allow-root")  # in a container one is root, and JupyterLab would refuse
-    environment = dict(os.environ)
-    if root is not None:
-        paths = [str(root), *filter(None, [environment.get("PYTHONPATH")])]
-        environment["PYTHONPATH"] = os.pathsep.join(paths)
-    return [sys.executable, "-m", "jupyterlab", str(notebook), *extra], environment
+    return [sys.executable, "-m", "jupyterlab", str(notebook), *extra], _environment(root)
+
+
+def app_command(extra: Sequence[str]) -> tuple[list[str], dict[str, str]]:
+    """Return the command line and the environment that serve the panel alone, through Voilà.
+
+    Raises
+    ------
+    UsageError
+        The notebook or Voilà is missing.
+    """
+    notebook, root = _notebook(APP, "app")
+    if importlib.util.find_spec("voila") is None:
+        raise UsageError(f"Voilà is not installed; run: {_pip()}")
+    # Voilà lets root in without being asked, and does not know the flag that others ask for.
+    extra = [flag for flag in extra if flag not in ("--", "--allow-root")]
+    return [sys.executable, "-m", "voila", str(notebook), *extra], _environment(root)
 
 
 def _lab(args: argparse.Namespace, unknown: list[str]) -> int:
-    """Carry out the command `lab`: become JupyterLab, whose exit status is then ours."""
-    command, environment = lab_command(unknown)
+    """Carry out the command `lab`."""
+    return _become(*lab_command(unknown))
+
+
+def _app(args: argparse.Namespace, unknown: list[str]) -> int:
+    """Carry out the command `app`."""
+    return _become(*app_command(unknown))
+
+
+def _become(command: list[str], environment: dict[str, str]) -> int:
+    """Become another program, whose exit status is then ours."""
     sys.stdout.flush()
-    if os.name == "posix":  # so that Ctrl-C and signals reach JupyterLab itself
-        os.execve(command[0], command, environment)
+    if os.name == "posix":  # so that Ctrl-C and signals reach that program itself
+        return os.execve(command[0], command, environment)
     return subprocess.call(command, env=environment)

@@ -3,11 +3,12 @@
 Run ``python benchmarks/panel_latency.py`` on an otherwise idle machine; ``--help`` lists what can be chosen.
 Needs what requirements-test.txt names, and Chromium.
 
-One notebook holds four sliders, each above a picture of 960 x 540:
+One notebook holds six sliders, each above a picture of 960 x 540:
 
 - trivial: a callback that swaps one of two prepared JPEGs for the other; what no panel can undercut;
 - scenes: `Panel` on the embedded network;
 - resnet50: `Panel` on a ResNet-50 with random weights;
+- ... cold: the same two without drawing the neighbours of k ahead while nobody waits;
 - two passes: the same ResNet-50 run twice for every move before the JPEG is swapped, which is how the slider
   that gave the idea for this package worked.
 
@@ -35,7 +36,7 @@ sys.path[:0] = [str(REPO), str(REPO / "tests")]
 
 import browser  # noqa: E402
 
-NAMES = ("trivial", "scenes", "resnet50", "two passes")
+NAMES = ("trivial", "scenes", "resnet50", "scenes cold", "resnet50 cold", "two passes")
 MOST_MEDIAN, MOST_P90 = 2.0, 2.5  # times the trivial callback's
 WARM = 5  # presses of each that are not counted
 MOVES, SPAN = 200, 1000  # of a drag: so many moves in so many milliseconds
@@ -77,9 +78,14 @@ def two_passes():
     with torch.inference_mode():
         network(batch), network(batch)
 
+def cold(panel):
+    panel._soon = lambda: None
+    return panel
+
 model = unitdrop.wrap(network, name="ResNet-50, random weights")
 """
-_CELLS = (_PREPARE, "slider(lambda: None)", "unitdrop.Panel()", "unitdrop.Panel(model)", "slider(two_passes)")
+_CELLS = (_PREPARE, "slider(lambda: None)", "unitdrop.Panel()", "unitdrop.Panel(model)",
+          "cold(unitdrop.Panel())", "cold(unitdrop.Panel(model))", "slider(two_passes)")  # fmt: skip
 
 
 def write_notebook(folder: Path) -> str:
@@ -225,7 +231,7 @@ def cores() -> int:
 
 def told_of_presses(found: dict[str, list[dict]]) -> list[str]:
     """Return a table: a line for each slider, its times and their ratios to the trivial one."""
-    row = "{:<11} {:>8} {:>8} {:>8} {:>8}   {:>6} {:>9} {:>7} {:>6} {:>9}"
+    row = "{:<13} {:>8} {:>8} {:>8} {:>8}   {:>6} {:>9} {:>7} {:>6} {:>9}"
     heads = ("", "median", "p90", "x median", "x p90", "busy", "message", "shown", "idle", "received")
     lines = [row.format(*heads)]
     base = quantiles([record["shown"] for record in found[NAMES[0]]])
@@ -248,15 +254,15 @@ def told_of_drags(found: dict[str, dict]) -> list[str]:
         if name in ("trivial", "two passes"):  # their pictures do not tell k
             kind = "not a function of k"
         lines.append(
-            f"{name:<11} {drag['pictures']:>4} pictures of {MOVES} moves in {drag['took']:.0f} ms; "
+            f"{name:<13} {drag['pictures']:>4} pictures of {MOVES} moves in {drag['took']:.0f} ms; "
             f"the last {drag['after']:.0f} ms after the last move, {kind}"
         )
     return lines
 
 
 def verdict(found: dict[str, list[dict]]) -> str:
-    """Say whether both panels keep within their bounds."""
-    base, *panels = (quantiles([r["shown"] for r in found[name]]) for name in NAMES[:3])
+    """Say whether the panels keep within their bounds, the cold ones too."""
+    base, *panels = (quantiles([r["shown"] for r in found[name]]) for name in NAMES[:-1])
     kept = all(p[0] <= MOST_MEDIAN * base[0] and p[1] <= MOST_P90 * base[1] for p in panels)
     return f"bounds (median {MOST_MEDIAN} x, p90 {MOST_P90} x): {'kept' if kept else 'NOT kept'}"
 

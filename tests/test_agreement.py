@@ -60,32 +60,46 @@ def test_the_published_cifar_resnets_give_the_figures_of_an_independent_implemen
 
 @needs_cifar
 @pytest.mark.slow
+@pytest.mark.parametrize("rank", ["weight", "margin"])
 @pytest.mark.parametrize("name", FILES)
-def test_a_hooked_forward_pass_of_the_cifar_resnets_gives_what_a_sweep_gives(name):
+def test_a_hooked_forward_pass_of_the_cifar_resnets_gives_what_a_sweep_gives(name, rank):
     model, worst = cifar(name), 0.0
     for path in sorted((CIFAR / "images").glob("*/0001.jpg")):
-        sweep = Sweep(model(path))
+        sweep, picture = Sweep(model(path), rank=rank), np.asarray(Image.open(path).convert("RGB"))
         for k in (0, 1, 3, 9, 27, 64):
-            dropped = torch.as_tensor(sweep.dropped(k))
-            real = hooked(model, path, "layer3", dropped).softmax(0).numpy()
+            real = hooked(model, picture, "layer3", sweep.dropped(k)).softmax(0).numpy()
             worst = max(worst, np.abs(real - sweep.probabilities(k)).max())
     assert worst < 1e-5
-    print(f"\n{name}: largest difference of a probability from a hooked forward pass {worst:.1e}")
+    print(f"\n{name}, {rank}: largest difference of a probability from a hooked forward pass {worst:.1e}")
 
 
-def hooked(model, image, layer, dropped):
-    """Logits of a copy in eval mode, with channels silenced after a layer."""
+@pytest.mark.parametrize("name", ["scenes", "resnet50"])
+def test_a_hooked_forward_pass_flips_just_where_the_ranking_margin_says(name):
+    model, layer, picture = subjects()[name]
+    sweep, worst = Sweep(model(picture), rank="margin"), 0.0
+    count = sweep.smallest_flip.count
+    assert count == sweep.flip.k
+    for k in {0, 1, count // 2, count - 1, count}:
+        real = hooked(model, picture, layer, sweep.dropped(k)).softmax(0).numpy()
+        worst = max(worst, np.abs(real - sweep.probabilities(k)).max())
+        assert real.argmax() == (sweep.smallest_flip.index if k == count else sweep.target)
+    assert worst < 1e-5
+    print(f"\n{name}: flips at {count}; largest difference from a hooked forward pass {worst:.1e}")
+
+
+def hooked(model, picture, layer, dropped):
+    """Logits of a copy in eval mode for a picture (H, W, 3), with channels silenced after a layer."""
     network = copy.deepcopy(model.module).eval()
 
     def silence(_, args, maps):
         maps = maps.clone()
-        maps[:, dropped] = 0
+        maps[:, torch.as_tensor(dropped)] = 0
         return maps
 
     handle = network.get_submodule(layer).register_forward_hook(silence)
     try:
         with torch.no_grad():
-            return network(model.prepare(np.asarray(Image.open(image).convert("RGB"))))[0]
+            return network(model.prepare(picture))[0]
     finally:
         handle.remove()
 

@@ -461,7 +461,7 @@ def test_an_error_while_the_controls_are_made_is_told_and_leaves_nothing(held, p
     ids=str,
 )  # fmt: skip
 def test_what_cannot_be_shown_is_refused_before_anything_is_fetched(served, wrong):
-    with pytest.raises(ValueError, match="|".join(wrong).replace("size", "whole pixels")):
+    with pytest.raises(ValueError, match="|".join(wrong).replace("size", "whole number from 160")):
         Panel("resnet18", "photo.png", **wrong)
     assert not served.hits and not [t for t in threads() if t.startswith("unitdrop-fetch")]
 

@@ -28,7 +28,7 @@ from unitdrop.export import (
     save_csv,
     save_gif,
 )
-from unitdrop.figure import SweepFigure, View
+from unitdrop.figure import NARROW, SweepFigure, View
 from unitdrop.readout import Readout
 from unitdrop.sweep import Sweep
 
@@ -250,21 +250,22 @@ def test_labels_of_any_kind_go_through_a_table_and_start_no_formula(tmp_path):
 # which frames, and for how long
 
 
-@given(st.integers(0, 3000), st.integers(0, 3000), st.integers(3, 200))
-def test_frames_run_evenly_from_zero_to_the_end_over_the_flip(last, flip, frames):
-    steps = frame_steps(last, flip, frames)
+@given(st.integers(0, 3000), st.sets(st.integers(0, 3000), max_size=2), st.integers(4, 200))
+def test_frames_run_evenly_from_zero_to_the_end_over_the_flips(last, flips, frames):
+    frames -= len(flips) < 2
+    steps = frame_steps(last, flips, frames)
     assert steps[0] == 0 and steps[-1] == last
     assert len(steps) == min(frames, last + 1) and steps == sorted(set(steps))
-    assert flip in steps or flip > last
+    assert all(flip in steps for flip in flips if flip <= last)
     gaps = np.diff(steps)
     if last:
-        assert gaps.max() <= 2 * last / (len(steps) - 1) + 1
+        assert gaps.max() <= (1 + len(flips)) * last / (len(steps) - 1) + 1
 
 
 @given(st.integers(2, 300), st.integers(0, 299), st.floats(0.1, 50))
 def test_the_pace_is_kept_and_no_frame_is_too_short_to_be_shown(count, flip, fps):
     steps = list(range(count))
-    delays = frame_delays(steps, flip, fps)
+    delays = frame_delays(steps, {flip}, fps)
     assert len(delays) == count and 2 <= min(delays) and max(delays) <= 0xFFFF
     assert delays[0] >= 100 and delays[-1] >= 200 and (flip >= count or delays[flip] >= 150)
     ordinary = [d for k, d in enumerate(delays) if k not in (0, flip, count - 1)]
@@ -272,7 +273,7 @@ def test_the_pace_is_kept_and_no_frame_is_too_short_to_be_shown(count, flip, fps
 
 
 def test_hundredths_are_rounded_so_that_errors_cancel():
-    delays = frame_delays(list(range(602)), None, fps=12)[1:-1]
+    delays = frame_delays(list(range(602)), (), fps=12)[1:-1]
     assert abs(sum(delays) - 600 * 100 / 12) <= 1
 
 
@@ -300,7 +301,7 @@ def written(sweep, tmp_path_factory):
 
 def test_the_animation_goes_past_the_flip_and_holds_start_flip_and_end(written, sweep):
     frames, delays, loop = shown(written[0])
-    steps = frame_steps(2 * sweep.flip.k, sweep.flip.k, 9)
+    steps = frame_steps(2 * sweep.flip.k, [sweep.flip.k], 9)
     assert 1 < sweep.flip.k and 2 * sweep.flip.k <= sweep.units, "the toy flips too late for this test"
     assert len(frames) == len(steps) and loop == 0
     held = {0: 1000, steps.index(sweep.flip.k): 1500, len(steps) - 1: 2000}
@@ -310,7 +311,7 @@ def test_the_animation_goes_past_the_flip_and_holds_start_flip_and_end(written, 
 def test_its_frames_are_those_of_the_figure_in_at_most_256_colours(written, sweep):
     figure = SweepFigure(*SIZE)
     frames, _, _ = shown(written[0])
-    for k, frame in zip(frame_steps(2 * sweep.flip.k, sweep.flip.k, 9), frames, strict=True):
+    for k, frame in zip(frame_steps(2 * sweep.flip.k, [sweep.flip.k], 9), frames, strict=True):
         true = figure.show(sweep, k, 0, View())
         error = np.abs(frame.astype(int) - true)
         assert frame.shape == true.shape and error.mean() < 3 and np.percentile(error, 99.5) < 40
@@ -511,3 +512,160 @@ def test_a_png_that_cannot_be_made_leaves_no_file(sweep, tmp_path):
     with pytest.raises(ExportError, match="gone"):
         export.save_png(tmp_path / "gone" / "out.png", sweep, size=SIZE)
     assert os.listdir(tmp_path) == []
+
+
+# side by side
+
+
+@pytest.fixture
+def closed(monkeypatch):
+    """The figures that have been made, and those that have been closed."""
+    made, gone, start, close = [], [], SweepFigure.__init__, SweepFigure.close
+    monkeypatch.setattr(SweepFigure, "__init__", lambda self, *a: (start(self, *a), made.append(self))[0])
+    monkeypatch.setattr(SweepFigure, "close", lambda self: (gone.append(self), close(self))[1])
+    return made, gone
+
+
+def picture(sweep, top, bottom, view=View(), size=SIZE):
+    """The picture of one sweep alone."""
+    figure = SweepFigure(*size)
+    try:
+        return figure.show(sweep, top, bottom, view)
+    finally:
+        figure.close()
+
+
+def others():
+    """Sweeps of 24 units to stand beside the first: another scope, ranking, target, image."""
+    rng = np.random.default_rng(1)
+    another = Readout(rng.random((24, 2, 3)), rng.normal(0, 1, (5, 24)), np.zeros(5), tuple("abcde"),
+                      rng.integers(0, 256, (30, 12, 3), dtype=np.uint8))  # fmt: skip
+    return {
+        "scope": a_sweep(scope="class"),
+        "ranking": a_sweep(rank="random", seed=3),
+        "target": Sweep(a_sweep().readout, 1),
+        "image": Sweep(another, rank="margin"),
+        "itself": None,
+    }
+
+
+@pytest.mark.parametrize("which", others())
+def test_a_png_of_two_sweeps_holds_the_picture_of_either_to_the_pixel(sweep, tmp_path, which, closed):
+    beside, view = others()[which] or sweep, View(cmap="viridis")
+    path = export.save_png(tmp_path / "out.png", sweep, 3, 2, view=view, size=SIZE, beside=beside)
+    assert len(closed[0]) == 2 and set(closed[1]) == set(closed[0])
+    pixels = np.asarray(Image.open(path))
+    assert pixels.shape == (SIZE[1], 2 * SIZE[0], 3)
+    np.testing.assert_array_equal(pixels[:, : SIZE[0]], picture(sweep, 3, 2, view=view))
+    np.testing.assert_array_equal(pixels[:, SIZE[0] :], picture(beside, 3, 2, view=view))
+
+
+def test_without_a_size_two_pictures_are_narrow_and_one_is_wide(sweep, tmp_path):
+    with Image.open(export.save_png(tmp_path / "one.png", sweep)) as one:
+        assert one.size == (960, 540)
+    with Image.open(export.save_png(tmp_path / "two.png", sweep, 1, beside=sweep)) as two:
+        assert two.size == (2 * NARROW[0], NARROW[1]) == (1280, 600)
+        right = np.asarray(two)[:, NARROW[0] :]
+    np.testing.assert_array_equal(right, picture(sweep, 1, 0, size=NARROW))
+    save_gif(tmp_path / "one.gif", sweep, last=0)
+    save_gif(tmp_path / "two.gif", sweep, last=0, beside=sweep)
+    assert shown(tmp_path / "one.gif")[0][0].shape == (500, 900, 3)
+    assert shown(tmp_path / "two.gif")[0][0].shape == (600, 1280, 3)
+
+
+def test_the_frames_of_two_sweeps_are_those_of_either_in_at_most_256_colours(tmp_path, sweep):
+    beside, view = others()["image"], View(end="bottom")
+    save_gif(tmp_path / "out.gif", sweep, beside=beside, size=SIZE, view=view, held=2, last=3)
+    frames, _, _ = shown(tmp_path / "out.gif")
+    assert len(frames) == 4
+    for k, frame in enumerate(frames):
+        true = np.hstack([picture(each, 2, k, view=view) for each in (sweep, beside)]).astype(int)
+        error = np.abs(frame - true)
+        assert frame.shape == true.shape and error.mean() < 3 and np.percentile(error, 99.5) < 40
+
+
+def late(units=24):
+    """A sweep of which nearly all units must go before it flips."""
+    weight = np.stack([np.linspace(1, 2, units), np.zeros(units)])
+    return Sweep(Readout(np.ones((units, 2, 2)), weight, [0, 2.5], ("a", "b"), np.zeros((9, 9, 3), np.uint8)))
+
+
+def test_the_animation_of_two_goes_past_the_later_flip_and_holds_both(tmp_path, sweep):
+    beside, early = late(), sweep.flip.k
+    assert 1 < early and 2 * early < 20 < beside.flip.k < 24
+    for first, second in ((sweep, beside), (beside, sweep)):
+        save_gif(tmp_path / "out.gif", first, beside=second, size=SIZE, frames=5, fps=10)
+        steps = frame_steps(24, [early, beside.flip.k], 5)
+        held = {0: 1000, early: 1500, beside.flip.k: 1500, 24: 2000}
+        assert shown(tmp_path / "out.gif")[1] == [held.get(k, 100) for k in steps] and set(held) < set(steps)
+
+
+def test_one_that_never_flips_does_not_draw_out_the_animation_of_the_one_it_stands_beside(tmp_path, sweep):
+    for beside in (a_sweep(never=True), Sweep(sweep.readout, 1)):
+        assert beside.flip is None or beside.flip.k == 0
+        save_gif(tmp_path / "out.gif", sweep, beside=beside, size=SIZE)
+        assert len(shown(tmp_path / "out.gif")[0]) == 2 * sweep.flip.k + 1
+
+
+@pytest.mark.parametrize("save", [export.save_png, save_gif])
+def test_what_cannot_stand_beside_a_sweep_is_refused_with_what_was_expected(tmp_path, sweep, save, closed):
+    path = tmp_path / ("out.gif" if save is save_gif else "out.png")
+    path.write_text("old")
+    with pytest.raises(ExportError, match="beside: expected a sweep of 24 units.* got one of 6; take one"):
+        save(path, sweep, size=SIZE, beside=a_sweep(units=6))
+    with pytest.raises(ExportError, match="beside: expected a Sweep, got str"):
+        save(path, sweep, size=SIZE, beside="class")
+    with pytest.raises(ExportError, match="size: .*160"):
+        save(path, sweep, size=(320, 9), beside=sweep)
+    assert path.read_text() == "old" and os.listdir(tmp_path) == [path.name]
+    assert not set(closed[0]) - set(closed[1])
+
+
+def test_two_flips_need_a_frame_more_than_one(tmp_path, sweep):
+    save_gif(tmp_path / "one.gif", sweep, size=SIZE, frames=3)
+    with pytest.raises(ExportError, match="frames: .* at least 4, got 3"):
+        save_gif(tmp_path / "two.gif", sweep, size=SIZE, frames=3, beside=late())
+    assert os.listdir(tmp_path) == ["one.gif"]
+
+
+@pytest.mark.parametrize("broken", ["first", "second"])
+@pytest.mark.parametrize("save", [export.save_png, save_gif])
+def test_both_figures_are_closed_if_either_fails(tmp_path, sweep, monkeypatch, closed, broken, save):
+    beside, show = late(), SweepFigure.show
+    bad = sweep if broken == "first" else beside
+
+    def stop(self, shown, *more):
+        if shown is bad:
+            raise KeyboardInterrupt
+        return show(self, shown, *more)
+
+    monkeypatch.setattr(SweepFigure, "show", stop)
+    path = tmp_path / ("out.gif" if save is save_gif else "out.png")
+    path.write_text("old")
+    with pytest.raises(KeyboardInterrupt):
+        save(path, sweep, size=SIZE, beside=beside)
+    assert path.read_text() == "old" and os.listdir(tmp_path) == [path.name]
+    assert len(closed[0]) == 2 and set(closed[1]) == set(closed[0])
+
+
+def test_the_first_figure_is_closed_if_there_can_be_no_second(tmp_path, sweep, monkeypatch, closed):
+    start = SweepFigure.__init__
+
+    def once(self, *size):
+        if closed[0]:
+            raise MemoryError
+        start(self, *size)
+
+    monkeypatch.setattr(SweepFigure, "__init__", once)
+    with pytest.raises(MemoryError):
+        export.save_png(tmp_path / "out.png", sweep, size=SIZE, beside=sweep)
+    assert closed[0] == closed[1] and len(closed[0]) == 1 and os.listdir(tmp_path) == []
+
+
+def test_an_animation_of_two_is_reduced_like_one_and_keeps_both_flips(tmp_path, sweep):
+    save_gif(tmp_path / "full.gif", sweep, size=SIZE, beside=late(), frames=6)
+    limit = (tmp_path / "full.gif").stat().st_size // 3
+    save_gif(tmp_path / "small.gif", sweep, size=SIZE, beside=late(), frames=6, max_bytes=limit)
+    frames, delays, _ = shown(tmp_path / "small.gif")
+    assert (tmp_path / "small.gif").stat().st_size <= limit
+    assert delays == [1000, 1500, 1500, 2000] and frames[0].shape == (160, 320, 3)

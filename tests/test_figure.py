@@ -2,23 +2,26 @@
 
 import subprocess
 import sys
+from functools import partial
 
 import matplotlib.style
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from toys import hand_readout
 
 from unitdrop import figure as drawing
+from unitdrop import heatmap
 from unitdrop.figure import SweepFigure, View, percent, plan
 from unitdrop.readout import Readout
 from unitdrop.sweep import Sweep
 
-SIZE = (480, 270)
+SIZE, GREEN = (480, 270), "#009e73"
 LABELS = ("harbour", "lake", "river", "island", "beach", "mountain", "forest", "meadow", "farm")
 
 
-def a_readout(units=12, classes=5, grid=(3, 4), image=(24, 32), seed=0, labels=None):
+def a_readout(units=12, classes=5, grid=(3, 4), image=(24, 32), seed=0, labels=None, scale=1.0):
     """A head in which class 0 leads and shares most of its units with class 1."""
     rng = np.random.default_rng(seed)
     maps = rng.exponential(1.0, (units, *grid))
@@ -27,7 +30,7 @@ def a_readout(units=12, classes=5, grid=(3, 4), image=(24, 32), seed=0, labels=N
     weight[1, : max(1, units // 3)] += 6 / units
     names = labels or tuple(LABELS[i % len(LABELS)] + f" {i}" * (i >= len(LABELS)) for i in range(classes))
     picture = rng.integers(0, 256, (*image, 3), dtype=np.uint8)
-    return Readout(maps, weight, np.zeros(classes), names, picture, "toy")
+    return Readout(maps, weight * scale, np.zeros(classes), names, picture, "toy")
 
 
 @pytest.fixture(scope="module")
@@ -55,7 +58,8 @@ def texts(figure):
 
 VIEWS = (View(), View(cam="prediction", opacity=0.3), View(cmap="viridis", top_classes=2), View(end="bottom"),
          View(cam="difference"), View(cam="difference", scale="frame", cmap="gray"), View(scale="frame"),
-         View(curves="shares", cam="prediction"), View(curves="shares", end="bottom"))  # fmt: skip
+         View(curves="shares", cam="prediction"), View(curves="shares", end="bottom"),
+         View(unit=4), View(unit=0, cam="difference", scale="frame", cmap="gray"))  # fmt: skip
 moves = st.lists(
     st.tuples(st.integers(0, 3), st.integers(0, 7), st.integers(0, 7), st.sampled_from(VIEWS)),
     min_size=1, max_size=5,
@@ -63,13 +67,13 @@ moves = st.lists(
 
 
 @settings(max_examples=25, deadline=None)
-@given(moves=moves)
-def test_after_any_moves_the_bytes_are_those_of_a_fresh_figure(sweeps, moves):
-    used = SweepFigure(*SIZE)
+@given(moves=moves, size=st.sampled_from([SIZE, (320, 300)]))
+def test_after_any_moves_the_bytes_are_those_of_a_fresh_figure(sweeps, moves, size):
+    used = SweepFigure(*size)
     for which, top, bottom, view in moves:
         window = (top, min(bottom, sweeps[which].units - top))
         last = used.show(sweeps[which], *window, view)
-    fresh = SweepFigure(*SIZE)
+    fresh = SweepFigure(*size)
     assert np.array_equal(last, fresh.show(sweeps[which], *window, view))
     used.close()
     fresh.close()
@@ -172,21 +176,102 @@ def test_long_names_are_cut_at_an_ellipsis_and_nothing_leaves_the_sheet(picture)
                 assert min(box.x0, box.y0) >= 0 and box.x1 <= SIZE[0] and box.y1 <= SIZE[1], text
 
 
-@pytest.mark.parametrize("size", [(960, 540), (700, 394)])
-def test_texts_do_not_overlap(sweeps, size):
+def nasty_sweeps():
+    """Long names, alike and wide, many classes and units, a long network's name, weights of many digits."""
+    alike = tuple(f"archaeological excavation site beside the wide old river, plot {i}" for i in range(365))
+    wide = tuple(f"{letter * 3} scene with a name of many words" for letter in "WMABC")
+    return (
+        Sweep(a_readout(units=2000, labels=wide), rank="random", scope="class", seed=2**40),
+        Sweep(a_readout(2048, 365, labels=alike, image=(60, 9)), rank="contribution"),
+        Sweep(a_readout(40, 1000, labels=tuple(f"{i} " + "W" * 60 for i in range(1000)), scale=1e-6)),
+    )
+
+
+def visible_boxes(figure):
+    """What is written on a figure that has just been shown, and where: a list of (words, box)."""
+    renderer = figure._sheet.canvas.get_renderer()
+    shown = [t for t in figure._sheet.figure.texts if t.get_visible() and t.get_text()]
+    return [(t.get_text(), t.get_window_extent(renderer)) for t in shown]
+
+
+def assert_legible(figure):
+    """No text leaves the figure or overlaps another."""
+    boxes = visible_boxes(figure)
+    for i, (words, a) in enumerate(boxes):
+        assert min(a.x0, a.y0) >= 0 and a.x1 <= figure.size[0] and a.y1 <= figure.size[1], words
+        for other, b in boxes[:i]:
+            apart = a.x1 <= b.x0 or b.x1 <= a.x0 or a.y1 <= b.y0 + 1 or b.y1 <= a.y0 + 1
+            assert apart, (words, other)
+
+
+LAYOUTS = [(960, 540), (700, 394), drawing.NARROW, (480, 450)]
+
+
+@pytest.mark.parametrize("size", LAYOUTS)
+def test_texts_neither_overlap_nor_leave_the_figure(sweeps, size):
     figure = SweepFigure(*size)
-    long = tuple(f"{letter * 3} scene with a name of many words" for letter in "WMABC")
-    for sweep in (*sweeps, Sweep(a_readout(units=2000, labels=long), rank="random", scope="class")):
-        for window, view in zip(((0, 0), (3, 0), (2, 3)) * 3, VIEWS, strict=True):
+    for sweep in (*sweeps, *nasty_sweeps()):
+        half, rest = sweep.units // 2, sweep.units - sweep.units // 2
+        windows = ((0, 0), (3, 0), (2, 3), (half, rest), (0, half)) * 3
+        for window, view in zip(windows, (*VIEWS, View(top_classes=12), View(top_classes=9)), strict=False):
             figure.show(sweep, *window, view)
-            renderer = figure._sheet.canvas.get_renderer()
-            shown = [t for t in figure._sheet.figure.texts if t.get_visible() and t.get_text()]
-            boxes = [t.get_window_extent(renderer) for t in shown]
-            for i, a in enumerate(boxes):
-                for j in range(i):
-                    b = boxes[j]
-                    apart = a.x1 <= b.x0 or b.x1 <= a.x0 or a.y1 <= b.y0 + 1 or b.y1 <= a.y0 + 1
-                    assert apart, (shown[i].get_text(), shown[j].get_text())
+            assert_legible(figure)
+    figure.close()
+
+
+@pytest.mark.parametrize(
+    ("size", "design"),
+    [((960, 540), (960, 540)), ((700, 500), (960, 540)), ((1000, 300), (960, 540)),
+     ((699, 500), drawing.NARROW), ((640, 600), drawing.NARROW), ((300, 1000), drawing.NARROW)],
+)  # fmt: skip
+def test_the_layout_follows_the_shape(size, design):
+    figure = SweepFigure(*size)
+    assert figure._sheet.design == design
+    figure.close()
+
+
+@pytest.mark.parametrize("size", LAYOUTS)
+def test_a_point_on_the_curve_stands_for_the_k_that_is_drawn_there(size):
+    figure, sweep = SweepFigure(*size), Sweep(a_readout(units=40))
+    for k in (0, 1, 17, 40):
+        figure.show(sweep, k)
+        dot = figure._parts[3]._dot
+        x, y = dot.axes.transData.transform((dot.get_xdata()[0], dot.get_ydata()[0]))
+        assert figure.k_at(x / size[0], 1 - y / size[1], 40) == k
+    assert figure.k_at(0.5, 0.02, 40) is None
+    figure.close()
+
+
+def told(figure):
+    """All visible words, as one set of what is said between dots."""
+    return {part for words in texts(figure) for part in words.split(" · ")}
+
+
+def test_the_narrow_layout_says_all_that_the_wide_one_says(sweeps):
+    wide, narrow = SweepFigure(960, 540), SweepFigure(*drawing.NARROW)
+    for sweep in sweeps:
+        for window, view in zip(((0, 0), (2, 0), (0, 2)) * 4, VIEWS, strict=False):
+            for figure in (wide, narrow):
+                figure.show(sweep, *window, view)
+            key = {"◆ target   ◀ prediction now"}, {"◆ target  ◀ predicted"}
+            assert told(wide) - key[0] == told(narrow) - key[1]
+    wide.close()
+    narrow.close()
+
+
+def test_in_the_narrow_layout_no_letter_is_small_and_names_stand_over_their_bars():
+    figure = SweepFigure(*drawing.NARROW)
+    sweep = Sweep(a_readout(classes=20))
+    for count in (2, 6, 12):
+        figure.show(sweep, 3, 0, View(top_classes=count))
+        assert min(t.get_fontsize() for t in figure._sheet.figure.texts if t.get_visible()) >= 8.5
+        bars, renderer = figure._parts[2], figure._sheet.canvas.get_renderer()
+        rows = bars._rows[: count + 1]
+        names = [row.name.get_window_extent(renderer) for row in rows]
+        outlines = [row.outline.get_window_extent(renderer) for row in rows]
+        for name, outline, below in zip(names, outlines, [*names[1:], None], strict=True):
+            assert (name.y0 + name.y1) / 2 > outline.y1, "the letters stand over the bar"
+            assert below is None or outline.y0 > (below.y0 + below.y1) / 2
     figure.close()
 
 
@@ -348,7 +433,7 @@ def test_a_failed_picture_leaves_the_figure_fit_for_the_next(sweeps, picture, mo
     "wrong",
     [dict(cam="both"), dict(cmap="no such map"), dict(cmap=3), dict(opacity=1.5), dict(opacity=float("nan")),
      dict(top_classes=1), dict(top_classes=13), dict(top_classes=2.5), dict(end="left"),
-     dict(scale="own"), dict(curves="areas")],
+     dict(scale="own"), dict(curves="areas"), dict(unit=-1), dict(unit=1.5), dict(unit="3"), dict(unit=True)],
 )  # fmt: skip
 def test_a_bad_view_is_refused_by_name(wrong):
     with pytest.raises(ValueError, match=next(iter(wrong))):
@@ -387,6 +472,99 @@ def test_probability_axes_widen_in_steps_to_hold_every_curve(sweeps):
         drawn = plan(sweep)
         assert drawn.ceiling in drawing.CEILINGS
         assert drawn.curve[:, list(drawn.lines)].max() <= drawn.ceiling
+
+
+# Letters ----------------------------------------------------------------------------------------
+
+
+def drawn_by_matplotlib(self, text, renderer, gc):
+    """What `_Letters.draw` stands for."""
+    text.draw(renderer)
+
+
+@pytest.mark.parametrize("size", LAYOUTS)
+def test_texts_are_drawn_as_matplotlib_draws_them(sweeps, size, monkeypatch):
+    quick, plain = SweepFigure(*size), SweepFigure(*size)
+    for sweep, view in zip((*sweeps, *nasty_sweeps()), VIEWS, strict=False):
+        pixels = quick.show(sweep, 5, 1, view).astype(int)
+        with monkeypatch.context() as patch:
+            patch.setattr(drawing._Letters, "draw", drawn_by_matplotlib)
+            expected = plain.show(sweep, 5, 1, view)
+        difference = np.abs(pixels - expected).max(axis=2)
+        # Where letters touch, their edges are laid over each other in another order.
+        assert difference.max() <= 2 and (difference > 0).mean() < 1e-3
+    quick.close()
+    plain.close()
+
+
+@pytest.mark.parametrize("ha", ["left", "center", "right"])
+@pytest.mark.parametrize("size", [8.5, 10, 15])
+def test_letters_begin_between_pixels_where_matplotlibs_do(picture, ha, size):
+    sheet, letters = picture._sheet, picture._sheet._letters
+    renderer = sheet.canvas.get_renderer()
+    sheet.canvas.draw()
+    for i in range(40):
+        text = sheet.text(300 + 3.37 * i, 90 + 5.73 * i, size, ha=ha, bold=i % 2, color=("red", GREEN)[i % 2])
+        text.set_text(f"{i * 37} of 1{i}7.5 % … AWAVTo")
+        drawn = []
+        for draw in (letters.draw, partial(drawn_by_matplotlib, letters)):
+            pixels = sheet._pixels()
+            pixels[:] = 255
+            draw(text, renderer, renderer.new_gc())
+            drawn.append(pixels.astype(int))
+        assert np.abs(drawn[0] - drawn[1]).max() <= 2 and drawn[0].min() < 200
+
+
+@pytest.mark.skipif(matplotlib.__version_info__ < (3, 11), reason="there, a text begins at a whole pixel")
+def test_new_numbers_are_made_of_old_digits(picture):
+    sweep = Sweep(a_readout(units=100))
+    for k in range(100):
+        picture.show(sweep, k)
+    letters = picture._sheet._letters
+    made = set(letters._patches)
+    for k in range(100, -1, -1):
+        picture.show(sweep, k)
+    assert set(letters._patches) == made
+    assert len(made) < 400 and letters._bytes < letters.KEPT / 20
+
+
+def test_the_letters_kept_are_bounded_and_forgetting_them_changes_nothing(sweeps, picture, monkeypatch):
+    expected = [picture.show(sweeps[0], k, 0, VIEWS[k]) for k in range(8)]
+    monkeypatch.setattr(drawing._Letters, "KEPT", 20_000)
+    small = SweepFigure(*SIZE)
+    for k in range(8):
+        assert np.array_equal(small.show(sweeps[0], k, 0, VIEWS[k]), expected[k])
+        letters = small._sheet._letters
+        kept = sum(patch.nbytes for patch, _, _ in letters._patches.values())
+        assert 0 < kept == letters._bytes <= 20_000
+    small.close()
+    assert picture._sheet._letters._bytes > 20_000, "the bound was met"
+
+
+def test_an_interrupt_anywhere_in_a_letter_leaves_none_wrong(sweeps, monkeypatch):
+    fresh = SweepFigure(*SIZE)
+    expected = fresh.show(sweeps[0], 3)
+    fresh.close()
+    figure = SweepFigure(*SIZE)
+    renders = drawing.RendererAgg.draw_text
+    for stop in range(0, 60, 3):
+        calls = iter(range(10_000))
+
+        def interrupted(self, *args, calls=calls, stop=stop, **choices):
+            renders(self, *args, **choices)
+            if next(calls) == stop:
+                raise KeyboardInterrupt
+
+        with monkeypatch.context() as patch:
+            patch.setattr(drawing.RendererAgg, "draw_text", interrupted)
+            try:
+                figure.show(sweeps[0], 3)
+            except KeyboardInterrupt:
+                continue
+        break
+    assert stop > 9, "some were interrupted"
+    assert np.array_equal(figure.show(sweeps[0], 3), expected)
+    figure.close()
 
 
 # Change, scale and shares -----------------------------------------------------------------------
@@ -503,6 +681,83 @@ def test_shares_say_where_it_went_name_the_heirs_and_leave_the_random_band_out(s
     picture.show(sweep, 2)
     assert not any(t.get_visible() for t in legend._tints)
     assert "Where it went" not in texts(picture) and "random orders" in texts(picture)
+
+
+# A unit's own map -------------------------------------------------------------------------------
+
+
+def test_a_units_own_map_lies_over_the_image_on_its_own_scale_whatever_is_dropped(sweeps, picture):
+    sweep = sweeps[0]
+    for window in ((0, 0), (5, 2), (sweep.units, 0)):
+        drawn = picture.show(sweep, *window, View(unit=7, cmap="viridis", opacity=0.8))
+        map = sweep.readout.maps[7]
+        expected = heatmap.overlay(picture._picture._base, map, (0, map.max()), "viridis", 0.8)
+        assert np.array_equal(drawn[picture_box(picture)], expected)
+
+
+@pytest.mark.parametrize("size", [(960, 540), drawing.NARROW])
+def test_the_words_of_a_unit_are_those_worked_out_by_hand(size):
+    # harbour weighs units 0..3 by 2 2 0 -1, and they are pooled to 2 1 3 1: unit 1 is [[2, 0]], rank 1
+    figure, sweep = SweepFigure(*size), Sweep(hand_readout())
+    sums = {1: "weight 2 × mean 1 = contribution 2", 3: "weight −1 × mean 1 = contribution −1"}
+    for unit, window, title in (
+        (1, (1, 0), "Unit 1, rank 1: its activation"),
+        (1, (2, 0), "Unit 1, rank 1: its activation (dropped)"),
+        (3, (0, 0), "Unit 3, rank 3: its activation"),
+        (3, (0, 1), "Unit 3, rank 3: its activation (dropped)"),
+    ):
+        figure.show(sweep, *window, View(unit=unit, cam="prediction"))
+        assert {title, "activation; scale: this unit's own", sums[unit]} <= told(figure)
+        assert [t.get_text() for t in figure._picture._notes[:3]] == ["0", "1", "2"]
+    figure.close()
+
+
+def test_the_rank_of_a_unit_is_its_place_in_the_sweeps_ranking(sweeps, picture):
+    for sweep in sweeps:
+        for rank, unit in enumerate(sweep.ranking.tolist()):
+            picture.show(sweep, 2, 1, View(unit=unit))
+            lost = " (dropped)" if rank < 2 or rank == sweep.units - 1 else ""
+            assert f"Unit {unit}, rank {rank}: its activation{lost}" in texts(picture)
+
+
+def test_cam_and_scale_have_no_effect_on_a_units_map(sweeps, picture):
+    plain = picture.show(sweeps[0], 2, 0, View(unit=3))
+    for view in (View(unit=3, cam="difference"), View(unit=3, cam="prediction", scale="frame")):
+        assert np.array_equal(picture.show(sweeps[0], 2, 0, view), plain)
+
+
+def test_beside_the_image_nothing_changes_for_a_units_map(sweeps):
+    for size in ((960, 540), drawing.NARROW):
+        figure = SweepFigure(*size)
+        changed = figure.show(sweeps[0], 2) != figure.show(sweeps[0], 2, 0, View(unit=3))
+        y, x = np.nonzero(changed.any(axis=2))
+        layout = drawing._layout(*size)
+        assert y.min() >= layout.title.y - 15 and y.max() <= layout.caption[-1].y + 4
+        header, rest = y < layout.image[1] - 1, x > layout.image[0] + layout.image[2]
+        beside = rest & ~header & (y < layout.caption[0].y - 12)
+        assert not beside.any()
+        figure.close()
+
+
+def test_a_unit_that_is_silent_everywhere_is_drawn_as_the_lowest_colour(picture):
+    image = np.full((9, 9, 3), 200, np.uint8)
+    dead = Readout(np.zeros((4, 2, 2)), np.ones((2, 4)), [1, 0], ("a", "b"), image)
+    box = picture.show(Sweep(dead), 1, 0, View(unit=2, cmap="gray", opacity=1))[picture_box(picture)]
+    assert np.all(box == round(200 * 0.85)) and "nothing above 0" in texts(picture)
+
+
+def test_choosing_a_unit_draws_no_background_anew(sweeps, picture, monkeypatch):
+    picture.show(sweeps[0])
+    monkeypatch.setattr(picture._sheet.canvas, "draw", lambda: 1 / 0)
+    for unit in (None, 0, 5):
+        picture.show(sweeps[0], 2, 0, View(unit=unit))
+
+
+def test_a_unit_that_the_network_lacks_is_refused_by_name(sweeps, picture):
+    expected = picture.show(sweeps[0], 1, 0, View(unit=11))
+    with pytest.raises(ValueError, match=r"View\(unit=\.\.\.\): .* 0 to 11, got 12"):
+        picture.show(sweeps[0], 1, 0, View(unit=12))
+    assert np.array_equal(picture.show(sweeps[0], 1, 0, View(unit=np.int64(11))), expected)
 
 
 def test_every_colour_map_that_is_offered_can_be_drawn(sweeps, picture):

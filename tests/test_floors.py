@@ -40,6 +40,8 @@ ALLOWED = {
 ONLY = {
     "ipywidgets": {"panel"},
     "IPython": {"panel"},
+    "anywidget": {"panel"},
+    "traitlets": {"panel"},
     "torch": {"models", "scenes"},
     "torchvision": {"models", "scenes"},
     "matplotlib": {"heatmap", "figure", "study"},

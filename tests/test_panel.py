@@ -6,7 +6,9 @@ import subprocess
 import sys
 import threading
 import time
+from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -15,12 +17,14 @@ from hypothesis import strategies as st
 from ipywidgets.widgets.widget import _instances
 from PIL import Image
 
-from unitdrop import export, panel
-from unitdrop.figure import SweepFigure
+from unitdrop import export
+from unitdrop.figure import CMAPS, SweepFigure
 from unitdrop.images import ImageError, load_image
-from unitdrop.panel import Panel, State, gather
+from unitdrop.panel import Panel, State, gather, jpeg, panel, sources
+from unitdrop.panel.state import CAMS, CURVES, SCALES
+from unitdrop.panel.touch import LIMIT
 from unitdrop.readout import Readout, TargetError
-from unitdrop.sweep import Sweep
+from unitdrop.sweep import RANKINGS, Sweep
 
 REPO = Path(__file__).resolve().parent.parent
 SIZE = (320, 180)
@@ -52,8 +56,9 @@ IMAGES = [picture(seed) for seed in range(3)]
 
 
 @pytest.fixture
-def made():
-    """Make panels that are closed again."""
+def made(monkeypatch):
+    """Make panels that are closed again; what they draw when nobody waits is drawn too late to matter."""
+    monkeypatch.setattr(panel, "IDLE", 600)
     panels = []
 
     def make(model=None, images=IMAGES, **choices):
@@ -116,13 +121,13 @@ MOVES = st.one_of(
     st.tuples(st.sampled_from(("image", "images")), st.integers(0, len(IMAGES) - 1)),
     st.tuples(st.sampled_from(("target", "targets")), st.integers(0, len(LABELS) - 1)),
     st.tuples(st.just("end"), st.sampled_from(("top", "bottom"))),
-    st.tuples(st.just("rank"), st.sampled_from(("weight", "contribution", "random"))),
+    st.tuples(st.just("rank"), st.sampled_from(RANKINGS)),
     st.tuples(st.just("scope"), st.sampled_from(("unit", "class"))),
     st.tuples(st.just("seed"), st.integers(0, 3)),
-    st.tuples(st.just("cam"), st.sampled_from(panel.CAMS)),
-    st.tuples(st.just("scale"), st.sampled_from(panel.SCALES)),
-    st.tuples(st.just("curves"), st.sampled_from(panel.CURVES)),
-    st.tuples(st.just("cmap"), st.sampled_from(panel.CMAPS)),
+    st.tuples(st.just("cam"), st.sampled_from(CAMS)),
+    st.tuples(st.just("scale"), st.sampled_from(SCALES)),
+    st.tuples(st.just("curves"), st.sampled_from(CURVES)),
+    st.tuples(st.just("cmap"), st.sampled_from(CMAPS)),
     st.tuples(st.just("opacity"), st.sampled_from((0.0, 0.3, 1.0))),
     st.tuples(st.just("units"), st.booleans()),
     st.tuples(
@@ -189,7 +194,7 @@ def test_another_image_brings_its_own_prediction_and_keeps_k_and_the_rest(made):
     a_panel = made(target="sea", top=3, rank="contribution", scope="class")
     a_panel._controls.image.value = 2
     prediction = Sweep(ToyModel()(IMAGES[2])).target
-    expected = State(image=2, target=prediction, k=3, rank="contribution", scope="class")
+    expected = State(image=2, target=prediction, k=3, rank="contribution", scope="class", model="toy")
     assert a_panel.state == expected
 
 
@@ -229,11 +234,34 @@ def test_the_buttons_step_by_one_unit_and_stop_at_the_ends(made):
     assert a_panel.state.k == UNITS
 
 
-def test_play_drives_the_slider_in_the_browser(made):
+def test_play_moves_k_and_goes_on_from_a_k_that_was_chosen(made):
+    a_panel = made()
+    controls = a_panel._controls
+    assert (controls.play.min, controls.play.max, controls.play.step) == (0, UNITS, 1)
+    controls.play.value = 3
+    assert a_panel.state.k == controls.k.value == 3
+    controls.k.value = 5
+    assert controls.play.value == 5
+
+
+def test_play_bounces_there_and_back_again(made):
+    a_panel = made(top=UNITS - 1)
+    controls = a_panel._controls
+    controls.bounce.value = True
+    seen_k = []
+    for value in range(UNITS - 1, controls.play.max + 1):
+        controls.play.value = value
+        seen_k.append(a_panel.state.k)
+        assert controls.play.value == value  # nobody interferes with it on its way back
+    assert seen_k == [UNITS - 1, *range(UNITS, -1, -1)]
+    controls.bounce.value = False
+    assert controls.play.max == UNITS and controls.play.value == a_panel.state.k == 0
+
+
+def test_the_pace_of_play_is_linked_in_the_browser(made):
     controls = made()._controls
     (link,) = controls.links
-    assert {link.source[0], link.target[0]} == {controls.play, controls.k}
-    assert (controls.play.min, controls.play.max) == (controls.k.min, controls.k.max) == (0, UNITS)
+    assert (link.source, link.target) == ((controls.pace, "value"), (controls.play, "interval"))
 
 
 def test_the_seed_is_shown_only_where_chance_ranks(made):
@@ -265,7 +293,7 @@ def test_names_are_shown_as_text_never_as_html(made, folder):
 def test_the_start_can_be_chosen(made):
     chosen = dict(target="palm & co", rank="random", seed=7, scope="class", bottom=2, cam="prediction")
     a_panel = made(**chosen)
-    assert a_panel.state == State(0, 3, 2, "bottom", "random", "class", 7, "prediction")
+    assert a_panel.state == State(0, 3, 2, "bottom", "random", "class", 7, "prediction", model="toy")
     assert [a_panel._controls.k.value, a_panel._controls.end.value] == [2, "bottom"]
 
 
@@ -345,9 +373,9 @@ def test_an_empty_folder_is_refused(tmp_path):
 
 
 def test_without_samples_scenes_are_rendered(monkeypatch, tmp_path):
-    monkeypatch.setattr(panel, "SAMPLES", tmp_path / "gone")
-    sources = gather()
-    assert len(sources) >= 16 and load_image(sources[0].get()).shape == (448, 448, 3)
+    monkeypatch.setattr(sources, "SAMPLES", tmp_path / "gone")
+    found = gather()
+    assert len(found) >= 16 and load_image(found[0].get()).shape == (448, 448, 3)
 
 
 # ---------------------------------------------------------------------------------------------- failures
@@ -467,7 +495,7 @@ def test_while_a_gif_is_written_the_sliders_live_and_a_second_click_does_nothing
     monkeypatch.chdir(tmp_path)
     go, started = threading.Event(), []
 
-    def slow(path, sweep, *, view, held, progress):
+    def slow(path, sweep, *, view, held, beside, progress):
         started.append(path)
         progress(1, 2)
         assert go.wait(30)
@@ -601,7 +629,7 @@ def test_the_python_that_is_shown_makes_the_same_picture(made, tmp_path, monkeyp
     Image.fromarray(np.kron(picture(5), np.ones((9, 9, 1), np.uint8))).save("five.png")
     a_panel = made("scenes", "five.png")
     controls = a_panel._controls
-    controls.more.selected_index = 0
+    controls.more.selected_index = 1
     controls.kept.value, controls.cam.value, controls.curves.value = (9, 250), "difference", "shares"
     exec(controls.code.value, {})
     drawn = SweepFigure(*SIZE)
@@ -637,6 +665,362 @@ def test_settings_that_cannot_be_taken_over_are_refused(state, words):
     with pytest.raises(ValueError, match=words):
         Panel(ToyModel(), IMAGES, size=SIZE, state=state)
     assert set(_instances) == before
+
+# ---------------------------------------------------------------------------------------------- networks
+
+
+class OtherModel(ToyModel):
+    """Another head, with fewer units and other classes."""
+
+    name, units, labels = "other", 4, ("cat", "dog", "sea cow")
+
+    def __call__(self, image):
+        self.calls += 1
+        pixels = load_image(image)
+        rng = np.random.default_rng(int(pixels.sum()) + 1)
+        maps, weight = rng.exponential(1, (4, 2, 3)), rng.normal(0, 1, (3, 4))
+        return Readout(maps, weight, np.zeros(3), self.labels, pixels, self.name)
+
+
+def test_another_network_of_the_menu_keeps_image_and_k_and_brings_its_own_prediction(made):
+    first, second = ToyModel(), OtherModel()
+    a_panel = made([first, second], top=UNITS)
+    controls = a_panel._controls
+    controls.image.value, controls.rank.value = 2, "random"
+    assert [name for _, name in controls.model.options[:2]] == ["toy", "other"]
+    controls.model.value = "other"
+    expected = State(2, Sweep(second(IMAGES[2])).target, k=4, rank="random", model="other")
+    assert a_panel.state == expected and (controls.k.max, controls.kept.max, controls.play.max) == (4, 4, 4)
+    assert set(controls.search.options) == {"cat", "dog", "sea cow"}
+    fresh = made([ToyModel(), OtherModel()], state=a_panel.settings)
+    assert fresh.state == a_panel.state and seen(fresh) == seen(a_panel)
+    calls = first.calls, second.calls
+    controls.model.value = "toy"
+    controls.model.value = "other"
+    assert (first.calls, second.calls) == calls and a_panel.state.k == 4
+
+
+def test_networks_of_the_same_name_are_told_apart(made):
+    options = made([ToyModel(), ToyModel()])._controls.model.options
+    assert [name for _, name in options[:2]] == ["toy", "toy (2)"]
+
+
+def test_a_state_of_a_network_that_is_not_there_says_which_it_was(made):
+    settings = made().settings
+    with pytest.raises(ValueError, match="the network 'toy'; give that as model"):
+        Panel(images=IMAGES, state=settings)
+
+
+class SlowEntry:
+    """A network of the catalogue that comes when it is told to."""
+
+    name, size, cached, remote = "other", 5_000_000, False, SimpleNamespace(url="somewhere")
+
+    def __init__(self):
+        self.go, self.fault = threading.Event(), None
+
+    def load(self, trust_unpinned, progress):
+        while not self.go.wait(0.01):
+            progress(1, 5)
+        if self.fault:
+            raise self.fault
+        return OtherModel()
+
+
+@pytest.fixture
+def slow_entry(monkeypatch):
+    entry = SlowEntry()
+    monkeypatch.setattr(panel, "_entries", lambda: {"other": entry})
+    yield entry
+    entry.go.set()
+
+
+def test_while_a_network_is_fetched_the_present_one_goes_on_and_then_gives_way(made, slow_entry):
+    a_panel = made()
+    controls = a_panel._controls
+    assert ("other   (5 MB)", "other") in controls.model.options
+    controls.model.value = "other"
+    assert controls.model.value == a_panel.state.model == "toy" and len(a_panel.widget.children) == 2
+    controls.k.value = 3
+    assert a_panel.state.k == 3
+    slow_entry.go.set()
+    wait_until(lambda: len(a_panel.widget.children) == 1)
+    assert a_panel.state.model == controls.model.value == "other" and a_panel.state.k == 3
+
+
+def test_a_network_that_is_cancelled_or_fails_leaves_the_present_one(made, slow_entry):
+    a_panel = made()
+    controls = a_panel._controls
+    controls.model.value = "other"
+    a_panel._waiting.button.click()
+    assert a_panel.widget.children == (controls.box,) and "cancelled" in controls.status.value
+    slow_entry.fault = ValueError("<no network>")
+    slow_entry.go.set()
+    controls.model.value = "other"
+    wait_until(lambda: a_panel.widget.children == (controls.box,))
+    assert "&lt;no network&gt;" in controls.error.value and a_panel.state.model == "toy"
+
+
+def test_closing_while_a_network_is_fetched_leaves_nothing(slow_entry):
+    before = set(_instances)
+    a_panel = Panel(ToyModel(), IMAGES, size=SIZE)
+    a_panel._controls.model.value = "other"
+    a_panel.close()
+    wait_until(lambda: not any(t.name == "unitdrop-fetch" for t in threading.enumerate()))
+    assert set(_instances) == before
+
+
+# ---------------------------------------------------------------------------------------------- search
+
+
+@pytest.mark.parametrize(
+    ("text", "target"), [("sand/dune", 1), ("SEA", 0), ("rock", 2), (" palm ", 3), ("&", 3), ("", None)]
+)
+def test_a_class_is_found_by_its_name_or_a_part_that_only_it_has(made, text, target):
+    a_panel = made(target="sand/dune" if target != 1 else "sea")
+    before = a_panel.state.target
+    a_panel._controls.search.value = text
+    assert a_panel.state.target == (before if target is None else target)
+    assert a_panel._controls.search.value == ""
+
+
+@pytest.mark.parametrize(
+    ("text", "words"), [("a", "sea, sand/dune, palm &amp; co"), ("<i>", "&lt;i&gt;&#x27;: no class")]
+)
+def test_a_name_that_fits_no_class_or_several_is_refused_and_stays_to_be_mended(made, text, words):
+    a_panel = made()
+    before = a_panel.state
+    a_panel._controls.search.value = text
+    assert words in a_panel._controls.error.value and a_panel.state == before
+    assert a_panel._controls.search.value == text
+
+
+def test_classes_of_the_same_name_can_both_be_found(made):
+    model = ToyModel()
+    model.labels = ("crane", "crane", "rock", "palm")
+    make = model.__call__
+    a_panel = made(SimpleCall(lambda image: replace(make(image), labels=model.labels), model))
+    assert list(a_panel._controls.search.options) == ["crane (0)", "crane (1)", "rock", "palm"]
+    a_panel._controls.search.value = "crane (1)"
+    assert a_panel.state.target == 1
+
+
+class SimpleCall:
+    """A model that does something else when it is called."""
+
+    def __init__(self, call, model):
+        self._call, self.name, self.units, self.labels = call, model.name, model.units, model.labels
+
+    def __call__(self, image):
+        return self._call(image)
+
+
+# ---------------------------------------------------------------------------------------------- flips
+
+
+def test_the_smallest_flip_set_is_dropped(made):
+    for seed in range(20):
+        a_panel = made(images=[picture(seed)])
+        smallest = a_panel._sweep_of(a_panel.state).smallest_flip
+        a_panel._controls.smallest.click()
+        if smallest is None:
+            assert "no flip" in a_panel._controls.error.value and a_panel.state.k == 0
+            continue
+        sweep, at = a_panel._sweep_of(a_panel.state), a_panel.state
+        assert at.window == (smallest.count, 0) and at.rank == "margin"
+        assert set(sweep.dropped(*at.window).tolist()) == set(smallest.units)
+        assert sweep.prediction(*at.window) == smallest.index != sweep.prediction()
+
+
+# ---------------------------------------------------------------------------------------------- two pictures
+
+
+@pytest.mark.parametrize("beside", [("scope", "class"), ("rank", "random"), ("image", 2)])
+def test_a_second_setting_stands_beside_the_first_on_the_same_k(made, beside):
+    a_panel = made(target="<b>rock</b>")
+    controls = a_panel._controls
+    assert controls.beside_frame.layout.display == "none"
+    controls.beside.value = beside
+    controls.k.value = 3
+    field, value = beside
+    expected = replace(a_panel.state, beside=(), **{field: value})
+    drawn = SweepFigure(*panel._narrow(SIZE))
+    pixels = drawn.show(a_panel._sweep_of(expected), 3, 0, expected.view)
+    drawn.close()
+    assert controls.beside_frame.layout.display is None
+    assert bytes(controls.beside_frame.value) == jpeg(pixels)
+    assert expected.target == a_panel.state.target == 2 and expected.k == 3
+    controls.beside.value = ()
+    assert controls.beside_frame.layout.display == "none" and bytes(controls.beside_frame.value) == b""
+
+
+def test_where_there_is_little_room_the_picture_is_narrow(made):
+    a_panel = made()
+    sizes = []
+    for narrow in (True, False):
+        a_panel._controls.touch.narrow = narrow
+        sizes.append(Image.open(io.BytesIO(a_panel._controls.frame.value)).size)
+    assert sizes == [panel._narrow(SIZE), SIZE]
+
+
+def test_reset_does_not_change_the_room_there_is(made):
+    a_panel = made()
+    a_panel._controls.touch.narrow = True
+    a_panel._controls.k.value = 2
+    a_panel._controls.reset.click()
+    assert a_panel.state.narrow and a_panel.state.k == 0
+
+
+# ---------------------------------------------------------------------------------------------- own images
+
+
+def png(pixels):
+    buffer = io.BytesIO()
+    Image.fromarray(pixels).save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+def drop(a_panel, name, content):
+    """What the page sends for a file."""
+    answers = []
+    a_panel._controls.touch.send = lambda content: answers.append(content)
+    a_panel._controls.touch._handle_custom_msg({"kind": "file", "name": name}, [memoryview(content)])
+    assert answers == [{"kind": "taken"}]
+
+
+def test_a_file_that_is_dropped_is_shown_with_its_own_prediction(made):
+    a_panel = made()
+    drop(a_panel, "image 1", png(picture(9)))
+    assert a_panel._controls.images.options[-1] == ("image 1 (2)", 3)
+    assert a_panel.state.image == 3 and a_panel.state.target == Sweep(ToyModel()(picture(9))).target
+
+
+def test_a_dropped_file_that_cannot_be_read_is_listed_with_the_reason(made):
+    a_panel = made()
+    before = a_panel.state
+    drop(a_panel, "<b>.png", b"no picture")
+    assert a_panel.state == before and len(a_panel._controls.images.options) == 3
+    notes = a_panel._controls.notes.value
+    assert "1 of 4" in notes and "&lt;b&gt;.png: is no" in notes
+    drop(a_panel, "good.png", png(picture(9)))
+    assert a_panel.state.image == 4 and "&lt;b&gt;.png" in a_panel._controls.notes.value
+
+
+def test_a_dropped_file_that_is_too_large_is_refused(made):
+    a_panel = made()
+    drop(a_panel, "big.png", bytes(LIMIT + 1))
+    assert "big.png: larger than 8 MB; give its folder" in a_panel._controls.error.value
+    assert len(a_panel._sources) == 3
+
+
+def test_a_folder_replaces_the_images_and_an_empty_path_brings_them_back(made, folder):
+    a_panel = made()
+    controls = a_panel._controls
+    controls.folder.value = f" {folder} "
+    settle(a_panel)
+    names = [name for name, _ in controls.images.options]
+    assert names == ["a.png", "c.PNG"] and a_panel._sources[a_panel.state.image].name == "a.png"
+    assert "b.jpg" in controls.notes.value
+    assert a_panel.state.target == a_panel._predicted("toy", a_panel.state.image)
+    controls.folder.value = ""
+    assert [name for name, _ in controls.images.options] == ["image 1", "image 2", "image 3"]
+    assert a_panel.state.image == 0 and controls.notes.value == ""
+
+
+def test_a_folder_that_cannot_be_used_is_an_error_and_the_images_stay(made, tmp_path):
+    a_panel = made()
+    (tmp_path / "bad.png").write_bytes(b"bad")
+    for path, words in ((tmp_path / "gone", "no file or folder"), (tmp_path, "no image in it can be read")):
+        a_panel._controls.folder.value = str(path)
+        assert words in a_panel._controls.error.value
+        assert len(a_panel._controls.images.options) == 3 and a_panel.state.image == 0
+
+
+# ---------------------------------------------------------------------------------------------- one unit
+
+
+def test_a_unit_is_looked_at_by_a_click_or_a_step_and_the_row_stands_still(made):
+    a_panel = made(top=1)
+    controls = a_panel._controls
+    controls.units.value = True
+    ranking = a_panel._sweep_of(a_panel.state).ranking
+    controls.following.click()
+    assert a_panel.state.unit == ranking[1]  # the next one to go
+    controls.following.click()
+    assert a_panel.state.unit == ranking[2]
+    controls.previous.click()
+    controls.previous.click()
+    controls.previous.click()
+    assert a_panel.state.unit == ranking[0]
+    before = bytes(controls.frame.value)
+    controls.whole.click()
+    assert a_panel.state.unit is None and bytes(controls.frame.value) != before
+
+
+def test_a_click_on_a_tile_shows_that_unit_and_a_second_one_the_cam_again(made):
+    a_panel = made("scenes", images=[picture(1)], size=(960, 540), top=100)
+    a_panel._controls.units.value = True
+    ranking = a_panel._sweep_of(a_panel.state).ranking
+    left = (134 + 100.25 * 5 + 40) / 960  # the sixth of eight tiles
+    click = {"kind": "tile", "x": left, "y": 0.4}
+    a_panel._touched(click, [])
+    assert a_panel.state.unit == ranking[102] and a_panel.state.first == 97
+    a_panel._controls.k.value = 104
+    assert a_panel.state.first == 97
+    a_panel._touched(click, [])
+    assert a_panel.state.unit is None and a_panel.state.first is None
+
+
+def test_a_click_on_the_curve_sets_k(made):
+    a_panel = made(size=(960, 540))
+    a_panel._touched({"kind": "curve", "x": (500 + 160) / 960, "y": 400 / 540}, [])
+    assert a_panel.state.k == UNITS // 2
+    a_panel._touched({"kind": "curve", "x": 0.1, "y": 0.4}, [])  # on the image
+    assert a_panel.state.k == UNITS // 2
+
+
+def test_without_the_row_of_units_no_unit_is_looked_at(made):
+    a_panel = made()
+    a_panel._controls.units.value = True
+    a_panel._controls.following.click()
+    a_panel._controls.units.value = False
+    assert a_panel.state.unit is None and a_panel.state.first is None
+
+
+# ---------------------------------------------------------------------------------------------- drawn ahead
+
+
+def test_the_neighbours_of_k_are_drawn_when_nobody_waits(made, draws, monkeypatch):
+    monkeypatch.setattr(panel, "IDLE", 0.01)
+    a_panel = made()
+    a_panel._controls.k.value = 3
+    wait_until(lambda: (4, 0) in draws and (2, 0) in draws)
+    draws.clear()
+    with a_panel._lock:  # so that nothing more is drawn ahead meanwhile
+        a_panel._controls.k.value = 4
+        assert draws == [] and a_panel.state.k == 4
+
+
+def test_a_picture_that_was_seen_comes_back_without_being_drawn(made, draws):
+    controls = made()._controls
+    controls.image.value = 1
+    draws.clear()
+    controls.image.value = 0
+    assert draws == []
+
+
+# ---------------------------------------------------------------------------------------------- settings
+
+
+def test_settings_that_are_pasted_bring_back_their_picture(made):
+    a_panel = made(top=2)
+    settings, before = a_panel.settings, a_panel.state
+    controls = a_panel._controls
+    controls.image.value, controls.k.value, controls.cam.value = 1, 5, "difference"
+    controls.settings.value = settings
+    assert a_panel.state == before and controls.error.value == ""
+    controls.settings.value = settings.replace('"toy"', '"resnet18"')
+    assert "&#x27;resnet18&#x27;; choose that first" in controls.error.value and a_panel.state == before
 
 
 # ---------------------------------------------------------------------------------------------- storm

@@ -25,6 +25,7 @@ from toys import (
     windows,
 )
 
+from unitdrop import sweep as sweep_module
 from unitdrop.readout import Readout, TargetError
 from unitdrop.sweep import RANKINGS, SCOPES, Flip, SmallestFlip, Sweep, rank_units
 
@@ -68,13 +69,29 @@ def test_rankings_put_the_most_important_first_and_the_lower_index_first_among_e
     assert all(rank_units(readout, 0, by).dtype == np.int64 for by in RANKINGS)
 
 
+@pytest.mark.parametrize(
+    ("target", "scope", "order"),
+    [
+        (0, "unit", [0, 1, 3, 2]),  # harbour - lake: 4 1 -3 -2
+        (1, "unit", [0, 1, 3, 2]),
+        (2, "unit", [0, 1, 3, 2]),
+        (0, "class", [0, 1, 2, 3]),  # harbour alone loses: 4 2 0 -1
+        (1, "class", [0, 1, 3, 2]),  # lake alone loses, and harbour's lead grows: 0 -1 -3 -1
+        (2, "class", [0, 1, 2, 3]),  # river: 0 0 0 -2
+    ],
+)
+def test_the_ranking_margin_is_the_hand_worked_one_in_either_scope(target, scope, order):
+    assert rank_units(hand_readout(), target, "margin", scope=scope).tolist() == order
+    assert Sweep(hand_readout(), target, "margin", scope).ranking.tolist() == order
+
+
 def test_hundreds_of_equal_units_keep_their_order():
     readout = Readout(np.ones((500, 1, 1)), np.tile([1, 0, 1, 0, 0], (2, 100)), [0, 0], ("a", "b"), image())
+    expected = [*np.flatnonzero(readout.weight[0]), *np.flatnonzero(readout.weight[0] == 0)]
     for by in ("weight", "contribution"):
-        assert rank_units(readout, 0, by).tolist() == [
-            *np.flatnonzero(readout.weight[0]),
-            *np.flatnonzero(readout.weight[0] == 0),
-        ]
+        assert rank_units(readout, 0, by).tolist() == expected
+    assert rank_units(readout, 0, "margin", scope="class").tolist() == expected
+    assert rank_units(readout, 0, "margin").tolist() == list(range(500))  # both classes lose the same
 
 
 def test_the_random_ranking_is_a_permutation_settled_by_its_seed():
@@ -294,6 +311,114 @@ def test_in_scope_unit_the_smallest_flip_does_not_depend_on_the_target():
     assert len(found) == 1 and found.pop().count >= 1
 
 
+# The ranking by margin -----------------------------------------------------------------------
+
+
+@settings(max_examples=60)
+@given(st.data())
+def test_the_first_units_of_the_ranking_margin_are_the_smallest_set_by_brute_force(data):
+    readout = data.draw(readouts(units=8, classes=4))
+    target = data.draw(st.none() | st.integers(0, readout.classes - 1))
+    for scope in SCOPES:
+        sweep = Sweep(readout, target, "margin", scope)
+        count, prediction = brute_force(readout, scope, sweep.target)
+        steps = [prediction(set(sweep.ranking[:k].tolist())) for k in range(sweep.units + 1)]
+        changed = [k for k, winner in enumerate(steps) if winner != steps[0]]
+        assert (changed[0] if changed else None) == count
+
+
+@given(sweeps(), st.none() | st.integers(0, 4))
+def test_the_ranking_margin_starts_with_the_smallest_flip_and_flips_with_it(sweep, target):
+    target = None if target is None else min(target, sweep.readout.classes - 1)
+    sweep = Sweep(sweep.readout, target, "margin", sweep.scope)
+    found, old = sweep.smallest_flip, sweep.prediction()
+    assert sorted(sweep.ranking) == list(range(sweep.units))
+    if found:
+        assert tuple(sweep.ranking[: found.count]) == found.units
+        assert [sweep.prediction(top=k) == old for k in range(found.count)] == [True] * found.count
+        assert sweep.prediction(top=found.count) == found.index != old
+    if sweep.target == old:
+        assert (sweep.flip and (sweep.flip.k, sweep.flip.index)) == (found and (found.count, found.index))
+
+
+@given(sweeps(), st.data())
+def test_no_ranking_flips_a_target_on_top_before_the_ranking_margin_does(sweep, data):
+    order = np.array(data.draw(st.permutations(range(sweep.units))))
+    best = Sweep(sweep.readout, None, "margin", sweep.scope)
+    any_order = Sweep(sweep.readout, None, "weight", sweep.scope)
+    object.__setattr__(any_order, "ranking", order)
+    for other in (Sweep(sweep.readout, None, sweep.rank, sweep.scope, sweep.seed), any_order):
+        assert not other.flip or best.flip.k <= other.flip.k
+
+
+@settings(max_examples=60)
+@given(st.data())
+def test_where_nothing_flips_the_ranking_margin_is_that_of_the_class_that_comes_closest(data):
+    readout = data.draw(readouts(units=6, classes=4))
+    old = data.draw(st.integers(0, readout.classes - 1))
+    bias = readout.bias + np.where(np.arange(readout.classes) == old, 1024, 0)
+    sweep = Sweep(dataclasses.replace(readout, bias=bias), None, "margin")
+    assert sweep.smallest_flip is None and sweep.target == old
+    # On the sweep's own grid, on which floats are exact.
+    gaps = sweep._effects[old] - sweep._effects
+    subsets = list(itertools.product((False, True), repeat=sweep.units))
+    leads = [max(gap[list(s)].sum() for s in subsets) for gap in gaps] + sweep._logits(0, 0)
+    leads[old] = -np.inf
+    gap = gaps[leads.argmax()]
+    assert sweep.ranking.tolist() == sorted(range(sweep.units), key=lambda unit: (-gap[unit], unit))
+
+
+def test_in_scope_class_the_ranking_margin_enthrones_a_target_that_is_not_the_prediction():
+    weight = [[3, 0, 0, 0], [4, -1, 0, -4], [1, 1, 1, -4]]  # a 3, b -1, c -1
+    readout = Readout(np.ones((4, 1, 1)), weight, [0, 0, 0], ("a", "b", "c"), image())
+    # Without its unit 3, either draws level with a, which wins the tie; unit 1 takes b past it.
+    for target, order, winners in (("b", [3, 1, 2, 0], [0, 0, 1]), ("c", [3, 0, 1, 2], [0, 0, 0])):
+        sweep = Sweep(readout, target, "margin", "class")
+        assert sweep.ranking.tolist() == order
+        assert [sweep.prediction(top=k) for k in range(3)] == winners
+    assert Sweep(readout, "b", "margin", "class").smallest_flip == SmallestFlip(2, (3, 1), 1, "b")
+    assert Sweep(readout, "c", "margin", "class").smallest_flip is None
+
+
+def test_in_scope_class_the_target_is_the_rival_even_where_an_untouched_class_is_nearer():
+    # Only c can be touched: at best it reaches -2, while b stands at 2 for good.
+    weight = [[3, 0, 0], [2, 0, 0], [0, -1, -2]]
+    readout = Readout(np.ones((3, 1, 1)), weight, [0, 0, -2], ("a", "b", "c"), image())
+    sweep = Sweep(readout, 2, "margin", "class")
+    assert sweep.ranking.tolist() == [2, 1, 0] and sweep.smallest_flip is None
+
+
+def test_a_rival_that_can_do_no_better_than_draw_level_passes_only_with_the_lower_index():
+    for rows, count in (([[0, 0], [1, 0]], 1), ([[1, 0], [0, 0]], None)):
+        sweep = Sweep(Readout(np.ones((2, 1, 1)), rows, [0, 0], ("a", "b"), image()), rank="margin")
+        assert (sweep.smallest_flip and sweep.smallest_flip.count) == count
+        assert (sweep.flip and sweep.flip.k) == count and sweep.ranking.tolist() == [0, 1]
+
+
+def test_with_a_single_class_the_ranking_margin_has_no_rival_and_keeps_the_order_of_the_units():
+    for scope in SCOPES:
+        sweep = Sweep(random_readout(units=5, classes=1), rank="margin", scope=scope)
+        assert sweep.ranking.tolist() == [0, 1, 2, 3, 4]
+        assert sweep.flip is None and sweep.smallest_flip is None
+
+
+def test_the_smallest_flip_of_the_ranking_margin_is_not_worked_out_twice(monkeypatch):
+    asked, first_past = [], sweep_module._first_past
+    monkeypatch.setattr(sweep_module, "_first_past", lambda *of: asked.append(of) or first_past(*of))
+    for scope in SCOPES:
+        sweep = Sweep(random_readout(seed=8), rank="margin", scope=scope)
+        sweep.smallest_flip, sweep.flip, rank_units(sweep.readout, sweep.target, "margin", scope=scope)
+    assert len(asked) == 2
+
+
+def test_a_ranking_handed_out_is_the_callers_own():
+    readout = random_readout()
+    for by in RANKINGS:
+        before = rank_units(readout, 0, by)
+        rank_units(readout, 0, by)[:] = 0
+        assert (rank_units(readout, 0, by) == before).all()
+
+
 # Bands and heirs ----------------------------------------------------------------------------
 
 
@@ -318,6 +443,19 @@ def test_the_random_band_is_the_percentiles_of_random_sweeps():
         kept = [np.isin(np.arange(12), order[k:]) for k in range(13)]
         curves.append([softmax(sweep.readout.bias + weight @ (f * mask))[sweep.target] for mask in kept])
     np.testing.assert_allclose(sweep.random_band(), np.percentile(curves, [5, 95], axis=0), atol=1e-6)
+
+
+@pytest.mark.parametrize("scope", SCOPES)
+def test_the_random_band_is_that_of_sweeps_in_the_same_orders_to_the_last_bits(scope):
+    sweep = Sweep(random_readout(seed=6, units=40, classes=5), 2, scope=scope, seed=7)
+    rng = np.random.default_rng([7, 1])
+    curves = []
+    for _ in range(9):
+        other = Sweep(sweep.readout, 2, scope=scope)
+        object.__setattr__(other, "ranking", rng.permutation(40))
+        curves.append(other.curve[:, 2].astype(np.float64))
+    band = sweep.random_band(9, 0, 100)
+    np.testing.assert_allclose(band, [np.min(curves, axis=0), np.max(curves, axis=0)], rtol=1e-6, atol=0)
 
 
 def test_a_probability_below_float32_is_zero_in_the_band_without_a_warning():
@@ -361,7 +499,7 @@ def test_a_window_out_of_range_is_refused_with_both_ends_and_the_remedy(top, bot
 
 def test_choices_that_do_not_exist_are_refused_with_those_that_do():
     readout = hand_readout()
-    with pytest.raises(ValueError, match="weight, contribution, random"):
+    with pytest.raises(ValueError, match="weight, contribution, margin, random"):
         Sweep(readout, rank="height")
     with pytest.raises(ValueError, match="unit, class"):
         Sweep(readout, scope="world")

@@ -263,3 +263,35 @@ def test_drawing_needs_no_pyplot_and_no_torch():
     code = f"import sys, unitdrop.units as u; u.UnitsFigure(); print({unwanted})"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "set()"
+
+
+# Clicks -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("width", "count"), [(960, 1), (960, 3), (960, 8), (960, 10), (640, 5)])
+def test_a_point_on_a_tile_is_told_from_one_beside_it(width, count):
+    figure = UnitsFigure(width, 330)
+    sweep = Sweep(random_readout(units=10))
+    figure.show(sweep, count=count)
+    boxes = [tile.box for tile in figure._row.tiles[:count]]
+    for i, (left, top, side, height) in enumerate(boxes):
+        middle = (left + side / 2) / width, (top + height / 2) / 330
+        assert figure.tile_at(*middle, count) == i
+        assert figure.tile_at((left + 1) / width, middle[1], count) == i
+        assert figure.tile_at((left + side - 1) / width, middle[1], count) == i
+    outside = [(0.1, 0.5), (0.99, 0.5), (0.5, 0.05), (0.5, 0.95)]
+    assert [figure.tile_at(x, y, count) for x, y in outside] == [None] * 4
+    figure.close()
+
+
+def test_the_unit_that_is_looked_at_is_framed_where_it_is_in_the_row():
+    figure = UnitsFigure()
+    sweep = Sweep(random_readout(units=10))
+    plain, away = (figure.show(sweep, looked=looked) for looked in (None, int(sweep.ranking[9])))
+    framed = figure.show(sweep, looked=int(sweep.ranking[2]))
+    left, top, width, height = (round(side) for side in figure._row.tiles[2].box)
+    figure.close()
+    np.testing.assert_array_equal(plain, away)
+    where = np.argwhere((plain != framed).any(axis=2))
+    assert len(where) and (where.min(axis=0) >= (top - 4, left - 4)).all()
+    assert (where.max(axis=0) <= (top + height + 4, left + width + 4)).all()

@@ -1,4 +1,7 @@
-"""From a sweep to files: an animated GIF, a PNG, a CSV table. A file is written whole or not at all."""
+"""From a sweep to files: an animated GIF, a PNG, a CSV table. A file is written whole or not at all.
+
+GIF and PNG can show two sweeps side by side: two scopes, two rankings, two images.
+"""
 
 from __future__ import annotations
 
@@ -9,8 +12,8 @@ import os
 import secrets
 import shutil
 import unicodedata
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Collection, Iterator
+from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import BinaryIO
@@ -18,7 +21,7 @@ from typing import BinaryIO
 import numpy as np
 from PIL import Image
 
-from .figure import Plan, SweepFigure, View, plan
+from .figure import NARROW, Plan, SweepFigure, View, plan
 from .gif import COLOURS, Encoder, shared_palette
 from .sweep import Sweep
 
@@ -191,41 +194,67 @@ REDUCTIONS = (
 )
 
 
-def frame_steps(last: int, flip: int | None, frames: int) -> list[int]:
-    """Choose the k of each frame: from 0 to `last`, evenly spaced, the flip among them.
+def frame_steps(last: int, flips: Collection[int], frames: int) -> list[int]:
+    """Choose the k of each frame: from 0 to `last`, evenly spaced, the flips up to there among them.
 
-    At most `frames` (3 or more) different k; fewer where there are fewer.
+    At most `frames` different k; fewer where there are fewer. `frames` is at least 2 more than there are
+    flips.
 
     Examples
     --------
-    >>> frame_steps(100, 37, 5), frame_steps(3, None, 60)
-    ([0, 37, 50, 75, 100], [0, 1, 2, 3])
+    >>> frame_steps(100, [37], 5), frame_steps(100, [37, 60], 5), frame_steps(3, [], 60)
+    ([0, 37, 50, 75, 100], [0, 37, 60, 75, 100], [0, 1, 2, 3])
     """
     steps = [int(k) for k in np.linspace(0, last, min(frames, last + 1)).round()]
-    if flip is not None and flip <= last and flip not in steps:
-        nearest = min(range(1, len(steps) - 1), key=lambda i: abs(steps[i] - flip))
-        steps[nearest] = flip
+    for flip in sorted(flips):
+        if flip <= last and flip not in steps:
+            free = [k for k in steps[1:-1] if k not in flips]
+            steps.remove(min(free, key=lambda k: abs(k - flip)))
+            steps = sorted([*steps, flip])
     return steps
 
 
-def frame_delays(steps: list[int], flip: int | None, fps: float) -> list[int]:
+def frame_delays(steps: list[int], flips: Collection[int], fps: float) -> list[int]:
     """Return how long each frame is seen, in hundredths of a second (2 or more).
 
-    The first frame is held for 1 s, the flip for 1.5 s, the last for 2 s. The others are rounded to
-    hundredths in such a way that the errors cancel and the pace is kept.
+    The first frame is held for 1 s, a flip for 1.5 s, the last for 2 s. The others are rounded to hundredths
+    in such a way that the errors cancel and the pace is kept.
 
     Examples
     --------
-    >>> frame_delays([0, 1, 2, 3, 4, 5, 6], 5, fps=12)
+    >>> frame_delays([0, 1, 2, 3, 4, 5, 6], [5], fps=12)
     [100, 9, 8, 8, 9, 150, 200]
     """
     edges = np.floor(np.arange(len(steps) + 1) * (100 / fps) + 0.5).astype(int)
-    delays = [max(2, int(delay)) for delay in np.diff(edges)]
-    holds = {0: _HOLD_START, len(steps) - 1: _HOLD_END}
-    if flip in steps:
-        at = steps.index(flip)
-        holds[at] = max(_HOLD_FLIP, holds.get(at, 0))
-    return [max(delay, holds.get(i, 0)) for i, delay in enumerate(delays)]
+    holds = [_HOLD_FLIP if k in flips else 2 for k in steps]
+    holds[0], holds[-1] = max(holds[0], _HOLD_START), max(holds[-1], _HOLD_END)
+    return [max(int(delay), hold) for delay, hold in zip(np.diff(edges), holds, strict=True)]
+
+
+@contextmanager
+def _figures(count: int, size: tuple[int, int], scale: float = 1) -> Iterator[list[SweepFigure]]:
+    """Make figures of one size, scaled, or raise `ExportError`; whatever happens, all are closed."""
+    with ExitStack() as made:
+        try:
+            width, height = (side if scale == 1 else max(160, round(side * scale)) for side in size)
+            figures = [made.enter_context(closing(SweepFigure(width, height))) for _ in range(count)]
+        except (TypeError, ValueError) as error:
+            raise ExportError(f"size: {error}") from error
+        yield figures
+
+
+def _side_by_side(sweep: Sweep, beside: Sweep | None) -> tuple[Sweep, ...]:
+    """Return what is shown, from left to right, or raise `ExportError`."""
+    if beside is None:
+        return (sweep,)
+    if not isinstance(beside, Sweep):
+        raise ExportError(f"beside: expected a Sweep, got {type(beside).__name__}; pass Sweep(readout, ...)")
+    if beside.units != sweep.units:
+        raise ExportError(
+            f"beside: expected a sweep of {sweep.units} units, as many as the first one drops, got one of "
+            f"{beside.units}; take one of the same network"
+        )
+    return sweep, beside
 
 
 def save_png(
@@ -235,9 +264,10 @@ def save_png(
     bottom: int = 0,
     *,
     view: View = View(),
-    size: tuple[int, int] = (960, 540),
+    size: tuple[int, int] | None = None,
+    beside: Sweep | None = None,
 ) -> Path:
-    """Write the picture of one window of a sweep, as `SweepFigure` draws it.
+    """Write the picture of one window of a sweep, as `SweepFigure` draws it, or of two sweeps side by side.
 
     Parameters
     ----------
@@ -246,7 +276,11 @@ def save_png(
     sweep, top, bottom, view
         See `SweepFigure.show`.
     size
-        Width and height in pixels.
+        Width and height in pixels of the picture of one sweep; None for 960 x 540, and 640 x 600 beside
+        another.
+    beside
+        A second sweep (another scope, ranking or image; as many units), whose picture of the same window
+        stands to the right of the first one's. Both have the `size`: the file is twice as wide.
 
     Returns
     -------
@@ -256,9 +290,9 @@ def save_png(
     Raises
     ------
     ExportError
-        The file cannot be written, or is not called `.png`.
+        The file cannot be written, or is not called `.png`; the two sweeps differ in their number of units.
     ValueError
-        The window is not one of the sweep's, or the size is out of range.
+        The window is not one of the sweep's, or (an `ExportError`) the size is out of range.
 
     Examples
     --------
@@ -268,11 +302,9 @@ def save_png(
     """
     if not str(path).lower().endswith(".png"):
         raise ExportError(f"{path}: expected a name that ends in .png; choose another")
-    figure = SweepFigure(*size)
-    try:
-        pixels = figure.show(sweep, top, bottom, view)
-    finally:
-        figure.close()
+    shown = _side_by_side(sweep, beside)
+    with _figures(len(shown), size or (NARROW if beside else (960, 540))) as figures:
+        pixels = np.hstack([f.show(s, top, bottom, view) for f, s in zip(figures, shown, strict=True)])
     with atomic_write(path) as file:
         Image.fromarray(pixels).save(file, "PNG")
     return Path(path)
@@ -285,7 +317,8 @@ def save_gif(
     frames: int = 60,
     fps: float = 12,
     view: View = View(),
-    size: tuple[int, int] = (900, 500),
+    size: tuple[int, int] | None = None,
+    beside: Sweep | None = None,
     held: int = 0,
     last: int | None = None,
     progress: Callable[[int, int], object] | None = None,
@@ -305,18 +338,24 @@ def save_gif(
     sweep
         What to show.
     frames
-        At most so many, 3 or more; no more than there are different k. The flip is one of them.
+        At most so many, 3 or more (4 with a sweep beside); no more than there are different k. The flip is
+        one of them; with a sweep beside, both flips are.
     fps
         Frames a second, 0.1 to 50. The start, the flip and the end are held longer.
     view
         How to look at it. `view.end` says from which end of the ranking units are dropped ("auto": the top).
     size
-        Width and height in pixels, 160 to 4096 each.
+        Width and height in pixels of the picture of one sweep, 160 to 4096 each; None for 900 x 500, and
+        640 x 600 beside another.
+    beside
+        A second sweep (another scope, ranking or image; as many units), whose picture with the same units
+        dropped by rank stands to the right of the first one's. The frames are twice as wide as `size`.
     held
         So many units are dropped from the other end throughout, 0 to U.
     last
         The largest k; None for the flip and as much again (or a tenth of the units, if that is more), and for
-        all units where there is no flip or nothing to flip.
+        all units where there is no flip or nothing to flip. If a sweep beside flips later, this goes by its
+        flip.
     progress
         Called with (frames done, frames in all) after each frame; starts again with each reduction.
     max_bytes
@@ -330,12 +369,14 @@ def save_gif(
     Raises
     ------
     ExportError
-        An argument is out of range, the file cannot be written, or it cannot be made small enough.
+        An argument is out of range, the file cannot be written, or it cannot be made small enough; the two
+        sweeps differ in their number of units.
     """
-    check_gif(path, frames, fps, max_bytes)
+    shown = _side_by_side(sweep, beside)
+    check_gif(path, frames, fps, max_bytes, len(shown))
     view = replace(view, end="bottom" if view.end == "bottom" else "top")
-    track = _track(sweep, view, held)
-    film = _Film(track, view, _last(track, last), frames, fps, size)
+    tracks = tuple(_track(each, view, held) for each in shown)
+    film = _Film(tracks, view, _last(tracks, last), frames, fps, size or (NARROW if beside else (900, 500)))
     for reduction in REDUCTIONS:
         data = film.encode(reduction, max_bytes, progress)
         if data is not None:
@@ -357,13 +398,16 @@ def _is_whole(value: object) -> bool:
     return True
 
 
-def check_gif(path: str | os.PathLike, frames: int = 60, fps: float = 12, max_bytes: int = MAX_BYTES) -> None:
-    """Raise `ExportError` for arguments that can be judged without drawing anything."""
+def check_gif(
+    path: str | os.PathLike, frames: int = 60, fps: float = 12, max_bytes: int = MAX_BYTES, sweeps: int = 1
+) -> None:
+    """Raise `ExportError` for arguments that can be judged without drawing; `sweeps` are side by side."""
     destination(path)
     if Path(path).suffix.lower() != ".gif":
         raise ExportError(f"{path}: only GIF is written; give a name that ends in .gif")
-    if not _is_whole(frames) or frames < 3:
-        raise ExportError(f"frames: expected a whole number of at least 3, got {frames!r}")
+    least = 2 + sweeps  # the first, the last, and every flip
+    if not _is_whole(frames) or frames < least:
+        raise ExportError(f"frames: expected a whole number of at least {least}, got {frames!r}")
     if not isinstance(fps, (int, float, np.number)) or not _SLOWEST <= fps <= _FASTEST:
         raise ExportError(f"fps: expected {_SLOWEST} to {_FASTEST} frames a second, got {fps!r}")
     if not _is_whole(max_bytes) or max_bytes < 1:
@@ -380,24 +424,30 @@ def _track(sweep: Sweep, view: View, held: int) -> Plan:
         raise ExportError(f"held: {error}") from error
 
 
-def _last(track: Plan, wanted: int | None) -> int:
+def _last(tracks: tuple[Plan, ...], wanted: int | None) -> int:
     """Return the k at which the animation ends, or raise `ExportError`."""
-    most = len(track.curve) - 1
+    most = len(tracks[0].curve) - 1
     if wanted is not None:
         if not _is_whole(wanted) or not 0 <= wanted <= most:
             raise ExportError(f"last: expected a whole number from 0 to {most}, got {wanted!r}")
         return wanted
+    ends = [_past_flip(track, most) for track in tracks]
+    return most if ends[0] is None else max(filter(None, ends))
+
+
+def _past_flip(track: Plan, most: int) -> int | None:
+    """Return the k, up to `most`, at which a sweep's flip is well past; None if nothing flips on the way."""
     if not track.flip or not track.flip[0]:
-        return most
+        return None
     flip = track.flip[0]
     return min(most, flip + max(flip, track.sweep.units // 10, 1))
 
 
 @dataclass(frozen=True, eq=False)
 class _Film:
-    """What to show, and how; see `save_gif`."""
+    """What to show, from left to right, and how; see `save_gif`."""
 
-    track: Plan
+    tracks: tuple[Plan, ...]
     view: View
     last: int
     frames: int
@@ -406,33 +456,23 @@ class _Film:
 
     def encode(self, reduction: _Reduction, limit: int, progress: Callable | None) -> bytes | None:
         """Draw and encode all frames with one reduction; None if the file is over the limit."""
-        flip = self.track.flip[0] if self.track.flip else None
-        steps = frame_steps(self.last, flip, max(3, self.frames // reduction.stride))
-        delays = frame_delays(steps, flip, self.fps)
-        figure = self._figure(reduction.scale)
-        try:
-            sampled = {k: self._draw(figure, k) for k in _spaced(steps)}
+        flips = {track.flip[0] for track in self.tracks if track.flip}
+        steps = frame_steps(self.last, flips, max(2 + len(self.tracks), self.frames // reduction.stride))
+        delays = frame_delays(steps, flips, self.fps)
+        with _figures(len(self.tracks), self.size, reduction.scale) as figures:
+            sampled = {k: self._draw(figures, k) for k in _spaced(steps)}
             encoder = Encoder(shared_palette(list(sampled.values()), reduction.colours))
             for done, (k, delay) in enumerate(zip(steps, delays, strict=True), 1):
-                encoder.add(sampled.pop(k) if k in sampled else self._draw(figure, k), delay)
+                encoder.add(sampled.pop(k) if k in sampled else self._draw(figures, k), delay)
                 if progress is not None:
                     progress(done, len(steps))
-        finally:
-            figure.close()
         data = encoder.to_bytes()
         return data if len(data) <= limit else None
 
-    def _draw(self, figure: SweepFigure, k: int) -> np.ndarray:
-        """Return the frame at k: (height, width, 3) uint8."""
-        return figure.show(self.track.sweep, *self.track.window(k), self.view)
-
-    def _figure(self, scale: float) -> SweepFigure:
-        """Return a figure of the scaled size, or raise `ExportError`."""
-        try:
-            width, height = (side if scale == 1 else max(160, round(side * scale)) for side in self.size)
-            return SweepFigure(width, height)
-        except (TypeError, ValueError) as error:
-            raise ExportError(f"size: {error}") from error
+    def _draw(self, figures: list[SweepFigure], k: int) -> np.ndarray:
+        """Return the frame at k: (height, width, 3) uint8, the widths of all figures together."""
+        pairs = zip(figures, self.tracks, strict=True)
+        return np.hstack([figure.show(track.sweep, *track.window(k), self.view) for figure, track in pairs])
 
 
 def _spaced(steps: list[int]) -> list[int]:

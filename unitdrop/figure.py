@@ -18,6 +18,9 @@ What a picture promises:
   ways from 0 and let the image through where nothing changed;
 - the rcParams and styles of the session have no say in it.
 
+There is a wide layout and a narrow one, which say the same; each is data (`_Layout`), in pixels of its own
+design, and the parts of the picture take their places from it.
+
 Colours of classes are those of Okabe & Ito (2008, "Color Universal Design"), and no mark is made by colour
 alone: the target carries a diamond, the prediction an arrow, every line its own dashes.
 """
@@ -25,29 +28,35 @@ alone: the target carries a diamond, the prediction an arrow, every line its own
 from __future__ import annotations
 
 import math
+import operator
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import NamedTuple
 
 import cv2
 import matplotlib
 import numpy as np
-from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.backends.backend_agg import FigureCanvasAgg, RendererAgg
 from matplotlib.colors import ListedColormap, to_rgb
 from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties, findfont, get_font
 from matplotlib.lines import Line2D
 from matplotlib.patches import Polygon, Rectangle
+from matplotlib.text import Text
 from matplotlib.ticker import MaxNLocator
 from PIL import Image
 
 from unitdrop import heatmap
 from unitdrop.sweep import Sweep
 
-__all__ = ["CMAPS", "Plan", "SweepFigure", "View", "percent", "plan"]
+__all__ = ["CMAPS", "NARROW", "Plan", "SweepFigure", "View", "percent", "plan"]
 
-#: The size, in pixels, that all positions below are drawn up for; other sizes scale them.
+#: The sizes, in pixels, that the two layouts are drawn up for; other sizes scale the layout of their shape.
 WIDTH, HEIGHT = 960, 540
+NARROW = (640, 600)
+BROAD = 1.4  # width over height from which on the wide layout is taken
 SMALLEST, LARGEST = 160, 4096
 MAX_ROWS = 12  # bars at most, the row of "others" not counted
 HEIRS = 3  # inheriting classes that get a curve of their own
@@ -90,6 +99,11 @@ class View:
         difference: its greatest change, both ways).
     curves : {"classes", "shares"}
         Probabilities over k: a line a class, or stacked areas that add up to 100 % ("where it went").
+    unit : int, optional
+        A channel of the last maps, 0 to U - 1: its own activation map is shown instead of a CAM, with colours
+        from 0 to its own maximum; ``cam`` and ``scale`` have no effect then. A unit is the same wherever it
+        stands in the ranking, and its map stays whatever is dropped; the title says where it stands, and
+        whether it is dropped.
 
     Raises
     ------
@@ -104,6 +118,8 @@ class View:
     Traceback (most recent call last):
         ...
     ValueError: View(cam=...): expected one of 'target', 'prediction', 'difference', got 'both'
+    >>> View(unit=37, cam="difference").diverging
+    False
     """
 
     cam: str = "target"
@@ -113,6 +129,7 @@ class View:
     end: str = "auto"
     scale: str = "fixed"
     curves: str = "classes"
+    unit: int | None = None
 
     def __post_init__(self) -> None:
         _one_of("cam", self.cam, ("target", "prediction", "difference"))
@@ -127,12 +144,20 @@ class View:
             raise ValueError(
                 f"View(top_classes=...): expected a whole number, 2 to {MAX_ROWS}, got {self.top_classes!r}"
             )
-
+        if self.unit is not None and not _is_channel(self.unit):
+            raise ValueError(
+                f"View(unit=...): expected None or a whole number of at least 0, got {self.unit!r}"
+            )
 
     @property
     def diverging(self) -> bool:
         """Whether the map shown runs both ways from 0."""
-        return self.cam == "difference"
+        return self.cam == "difference" and self.unit is None
+
+    @property
+    def own_scale(self) -> bool:
+        """Whether the colours end at the maximum of the very map that is shown."""
+        return self.scale == "frame" or self.unit is not None
 
     @property
     def colours(self) -> str:
@@ -147,6 +172,10 @@ class View:
 def _one_of(name: str, value: str, choices: Sequence[str]) -> None:
     if value not in choices:
         raise ValueError(f"View({name}=...): expected one of {str(tuple(choices))[1:-1]}, got {value!r}")
+
+
+def _is_channel(value: object) -> bool:
+    return hasattr(value, "__index__") and not isinstance(value, bool) and operator.index(value) >= 0
 
 
 # ---------------------------------------------------------------------------------------------- numbers
@@ -321,6 +350,101 @@ def _font(size: float, bold: bool = False) -> FontProperties:
 # ---------------------------------------------------------------------------------------------- drawing
 
 
+class _Letters:
+    """Draws a figure's texts from patches that it keeps, many times faster than matplotlib draws them anew.
+
+    A patch holds a piece of a text as RGBA pixels. It is rendered by matplotlib itself and depends on nothing
+    but its key: the piece, its font and colour, and where between two pixels it begins. So it does not matter
+    which patches are kept, nor when one is thrown away, and the picture stays a pure function of what is
+    shown. The pieces are single digits and what is between them, so that new numbers are made of old digits.
+
+    Only for a single line at its baseline, neither turned nor cut off by axes.
+    """
+
+    KEPT = 16 << 20  # bytes, at which all are thrown away; a picture of usual size has some 200 kB
+    # Before 3.11, matplotlib begins a text at a whole pixel, but not each of its letters.
+    PIECES = re.compile(r"\d|\D+" if matplotlib.__version_info__ >= (3, 11) else "(?s).+")
+
+    def __init__(self, figure: Figure) -> None:
+        self._dpi, self._size = figure.dpi, figure.bbox.size
+        self._patches: dict[tuple, tuple[np.ndarray, int, int]] = {}
+        self._advances: dict[tuple, float] = {}
+        self._bytes = 0
+
+    def draw(self, text: Text, renderer: RendererAgg, gc) -> None:
+        """Draw a text as its own ``draw`` would; where letters touch, a pixel may differ by 2 of 255."""
+        words = text.get_text()
+        if not words or not text.get_visible():
+            return
+        font, colour = text.get_fontproperties(), text.get_color()
+        pieces, advances = self._measured(words, font)
+        x, y = self._size * text.get_position()
+        x -= sum(advances) * {"left": 0, "center": 0.5, "right": 1}[text.get_horizontalalignment()]
+        row, up = _split(y)
+        for piece, advance in zip(pieces, advances, strict=True):
+            column, right = _split(x)
+            patch, left, low = self._patch((piece, *_face(font), colour, right, up), font, advance)
+            renderer.draw_image(gc, column + left, row + low, patch)
+            x += advance
+
+    def width(self, words: str, font: FontProperties) -> float:
+        """The width of a text, in pixels."""
+        return sum(self._measured(words, font)[1])
+
+    def _measured(self, words: str, font: FontProperties) -> tuple[list[str], list[float]]:
+        """The pieces of a text, and how far on from each the next one begins."""
+        pieces, face = self.PIECES.findall(words), _face(font)
+        if len(self._advances) > 4096:
+            self._advances.clear()
+        for piece in pieces:
+            if (piece, face) not in self._advances:
+                self._advances[piece, face] = self._advance(piece, font)
+        return pieces, [self._advances[piece, face] for piece in pieces]
+
+    def _advance(self, piece: str, font: FontProperties) -> float:
+        return RendererAgg(1, 1, self._dpi).get_text_width_height_descent(piece, font, False)[0]
+
+    def _patch(self, key: tuple, font: FontProperties, advance: float) -> tuple[np.ndarray, int, int]:
+        """A piece's pixels, and the whole pixels from where it begins to their left and lower edges."""
+        found = self._patches.get(key)
+        if found is None:
+            found = self._rendered(key, font, advance)
+            if self._bytes + found[0].nbytes > self.KEPT:
+                self._patches.clear()
+                self._bytes = 0
+            # Stored last and at once: an interrupt can cost a patch, but never leave a wrong one.
+            self._bytes += found[0].nbytes
+            self._patches[key] = found
+        return found
+
+    def _rendered(self, key: tuple, font: FontProperties, advance: float) -> tuple[np.ndarray, int, int]:
+        piece, size, _, colour, right, up = key
+        margin = math.ceil(size * self._dpi / 72)  # no letter reaches further from its line
+        width = math.ceil(advance) + 2 * margin
+        height = 3 * margin + self._size[1] % 1  # matplotlib counts from the top, parts of pixels and all
+        scratch = RendererAgg(width, height, self._dpi)
+        gc = scratch.new_gc()
+        gc.set_foreground(colour)
+        scratch.draw_text(gc, margin + right, height - margin - up, piece, font, 0)
+        pixels = np.asarray(scratch.buffer_rgba())
+        rows, columns = (np.flatnonzero(pixels[..., 3].any(axis=axis)) for axis in (1, 0))
+        if not len(rows):
+            return np.zeros((1, 1, 4), np.uint8), 0, 0
+        # `draw_image` wants the lowest row first.
+        patch = pixels[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1][::-1].copy()
+        return patch, int(columns[0]) - margin, 2 * margin - 1 - int(rows[-1])
+
+
+def _face(font: FontProperties) -> tuple:
+    return font.get_size_in_points(), font.get_weight()  # all else is the same for all texts
+
+
+def _split(place: float) -> tuple[int, float]:
+    """A place in whole pixels and what is left, without the noise of the last digits."""
+    whole = math.floor(place)
+    return whole, round(place - whole, 6)
+
+
 class _Sheet:
     """The figure and its canvas, addressed in design pixels from the top left corner."""
 
@@ -334,6 +458,9 @@ class _Sheet:
         self.width, self.height = width, height
         self.design = design
         self.moving: list = []  # artists that change with k, in drawing order
+        self._still: list = []  # texts that stay put
+        self._letters = _Letters(self.figure)
+        self._last: tuple = (None, None, None)  # the image that was scaled last, its size and its pixels
         self._fitted: dict[tuple, str] = {}
         self._labels: tuple[str, ...] = ()
 
@@ -344,21 +471,34 @@ class _Sheet:
         axes.set_autoscale_on(False)
         return axes
 
+    def x(self, x: float) -> float:
+        """What matplotlib calls a design pixel's place across the figure."""
+        return x / self.design[0]
+
+    def y(self, y: float) -> float:
+        """The same for its place down the figure."""
+        return 1 - y / self.design[1]
+
     def text(self, x: float, y: float, size: float, *, bold=False, color=INK, ha="left", moving=False):
         """An empty text whose baseline starts (ends, is centred) at x, y."""
         text = self.figure.text(
-            x / self.design[0], 1 - y / self.design[1], "", fontproperties=_font(size, bold), color=color,
-            ha=ha, va="baseline", parse_math=False, usetex=False, antialiased=True, animated=moving,
+            self.x(x), self.y(y), "", fontproperties=_font(size, bold), color=color, ha=ha, va="baseline",
+            parse_math=False, usetex=False, antialiased=True, animated=True,
         )  # fmt: skip
-        return self._keep(text, moving)
+        (self.moving if moving else self._still).append(text)
+        return text
+
+    def upright(self, x: float, y: float, size: float, color=INK):
+        """An empty text that stands upright, its middle at x, y."""
+        return self.figure.text(
+            self.x(x), self.y(y), "", fontproperties=_font(size), color=color, ha="center", va="center",
+            rotation=90, parse_math=False, usetex=False, antialiased=True,
+        )  # fmt: skip
 
     def add(self, axes, artist, moving: bool = False):
         """Put a line or patch into axes."""
         (axes.add_line if isinstance(artist, Line2D) else axes.add_patch)(artist)
         artist.set_animated(moving)
-        return self._keep(artist, moving)
-
-    def _keep(self, artist, moving: bool):
         if moving:
             self.moving.append(artist)
         return artist
@@ -380,8 +520,7 @@ class _Sheet:
 
     def measure(self, text: str, size: float, bold: bool = False) -> float:
         """The width of a text in design pixels."""
-        width = self.canvas.get_renderer().get_text_width_height_descent(text, _font(size, bold), False)[0]
-        return width / self.scale[0]
+        return self._letters.width(text, _font(size, bold)) / self.scale[0]
 
     def _cut(self, text: str, width: float, size: float, bold: bool, before: str) -> str:
         def fits(short: str) -> bool:
@@ -396,6 +535,7 @@ class _Sheet:
     def redraw(self) -> np.ndarray:
         """Draw everything that stays put: its pixels, (height, width, 4) uint8."""
         self.canvas.draw()
+        self._draw(self._still)
         return self._pixels().copy()
 
     def compose(self, background: np.ndarray, paste: Callable[[np.ndarray], None]) -> np.ndarray:
@@ -403,10 +543,17 @@ class _Sheet:
         pixels = self._pixels()
         np.copyto(pixels, background)
         paste(pixels)
-        renderer = self.canvas.get_renderer()
-        for artist in self.moving:
-            artist.draw(renderer)
+        self._draw(self.moving)
         return cv2.cvtColor(pixels, cv2.COLOR_RGBA2RGB)
+
+    def _draw(self, artists: list) -> None:
+        renderer = self.canvas.get_renderer()
+        gc = renderer.new_gc()
+        for artist in artists:
+            if isinstance(artist, Text):
+                self._letters.draw(artist, renderer, gc)
+            else:
+                artist.draw(renderer)
 
     def _pixels(self) -> np.ndarray:
         """The canvas itself: writing here draws."""
@@ -421,8 +568,22 @@ class _Sheet:
         top, height = box[1] * self.scale[1], box[3] * self.scale[1]
         scale = min(width / image.shape[1], height / image.shape[0])
         size = (max(1, int(image.shape[1] * scale)), max(1, int(image.shape[0] * scale)))
-        pixels = np.asarray(Image.fromarray(image).resize(size, Image.Resampling.BICUBIC))
+        pixels = self._resized(image, size)
         return pixels, (round(top + (height - size[1]) / 2), round(left + (width - size[0]) / 2))
+
+    def _resized(self, image: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+        """An image in another (width, height); the last one is kept, as sweeps of one readout share it."""
+        if self._last[0] is not image or self._last[1] != size:
+            pixels = np.asarray(Image.fromarray(image).resize(size, Image.Resampling.BICUBIC))
+            self._last = (image, size, pixels)
+        return self._last[2]
+
+
+def _lay(picture: np.ndarray, pixels: np.ndarray, corner: tuple[int, int]) -> None:
+    """Write RGB (h, w, 3) into RGBA pixels, its upper left corner at (y, x)."""
+    (y, x), (height, width) = corner, picture.shape[:2]
+    # Whole rows of four channels are copied much faster than three of every four bytes.
+    pixels[y : y + height, x : x + width] = cv2.cvtColor(picture, cv2.COLOR_RGB2RGBA)
 
 
 def _longest(text: str, fits: Callable[[str], bool], head: float = 1.0) -> str:
@@ -494,6 +655,8 @@ class _Moment:
     def map(self) -> np.ndarray:
         """The map that is shown: (h, w) float32."""
         sweep = self.plan.sweep
+        if self.view.unit is not None:
+            return sweep.readout.maps[self.view.unit]
         cam = sweep.cam(self.shown, self.top, self.bottom)
         return cam - sweep.cam() if self.view.diverging else cam
 
@@ -506,44 +669,227 @@ class _Moment:
     def limits(self) -> tuple[float, float]:
         """Evidence at the two ends of the colour scale."""
         peak = self.plan.limits[1]
-        if self.view.scale == "frame" and self.peak > 0:
-            peak = self.peak
+        if self.view.own_scale:
+            peak = self.peak if self.peak > 0 else peak
         return (-peak if self.view.diverging else 0.0, peak)
+
+    @cached_property
+    def rank(self) -> int:
+        """Where the unit whose map is shown stands in the ranking, 0 first."""
+        return int(np.flatnonzero(self.plan.sweep.ranking == self.view.unit)[0])
+
+    @property
+    def dropped(self) -> bool:
+        """Whether the window drops that unit."""
+        return not self.top <= self.rank < self.plan.sweep.units - self.bottom
 
     def label(self, index: int) -> str:
         return self.plan.sweep.readout.labels[index]
 
 
+class _Spot(NamedTuple):
+    """Where the baseline of a text begins (ends, has its middle), and how wide what may be cut can be."""
+
+    x: float
+    y: float
+    ha: str = "left"
+    room: float = math.inf
+
+
+_Box = tuple[float, float, float, float]  # left, top, width, height
+
+
+@dataclass(frozen=True)
+class _Rows:
+    """The shape of the bars' rows.
+
+    Attributes
+    ----------
+    tallest : float
+        Height of a row at most.
+    name : _Spot
+        Of the class names: ``y`` is a part of the row's height, as are all shares below.
+    drop : float
+        What the baselines lie below that part, in pixels, so that letters stand on its middle.
+    bar : tuple (middle, outline, fill)
+        Middle of the bar, and heights of what is drawn there.
+    sizes, slim : tuple (name and number now, intact number)
+        Text sizes; the slim ones for rows lower than ``least``.
+    least : float
+    grid : float, optional
+        Height of what is seen of the grid at a bar; by default it is drawn through.
+    """
+
+    tallest: float
+    name: _Spot
+    drop: float
+    bar: tuple[float, float, float]
+    sizes: tuple[float, float]
+    slim: tuple[float, float]
+    least: float
+    grid: float | None = None
+
+
+@dataclass(frozen=True)
+class _Layout:
+    """Where everything stands, in design pixels from the top left corner.
+
+    Attributes
+    ----------
+    size : tuple (width, height)
+        The design itself.
+    count, facts, how : _Spot, or tuples of it
+        The header. The room of a fact is that of all before its probability; ``how`` names the network and
+        the way of ranking; with one spot, both in one line.
+    image, ramp : box
+        What the image is fitted into, and the colour bar.
+    title : _Spot, caption : tuple of _Spot
+        Of the map that is shown. With one spot, all of the caption is in one line.
+    ticks : float
+        Baseline under the colour bar.
+    bars : box
+    rows : _Rows
+    key : _Spot, key_words : str
+        What the marks of the bars mean.
+    columns : tuple of float
+        Right ends of the intact and the present numbers, and where the arrow stands.
+    curves : box
+    unit : _Spot
+        Of the curves' vertical axis label, which stands upright around it.
+    heading : _Spot
+        What the curves are called where they are shares.
+    flip : float
+        The right end of what is said of the flip.
+    legend : _Spot
+        The names of the curves.
+    """
+
+    size: tuple[int, int]
+    count: _Spot
+    facts: tuple[_Spot, _Spot, _Spot]
+    how: tuple[_Spot, ...]
+    title: _Spot
+    image: _Box
+    ramp: _Box
+    ticks: float
+    caption: tuple[_Spot, ...]
+    key: _Spot
+    key_words: str
+    columns: tuple[float, float, float]
+    bars: _Box
+    rows: _Rows
+    curves: _Box
+    unit: _Spot
+    heading: _Spot
+    flip: float
+    legend: _Spot
+
+
+_WIDE = _Layout(
+    size=(WIDTH, HEIGHT),
+    count=_Spot(24, 33),
+    facts=(_Spot(24, 57, room=269), _Spot(366, 57, room=236), _Spot(676, 57)),
+    how=(_Spot(936, 33, "right", 520),),
+    title=_Spot(24, 83, room=410),  # it may run on to where the words over the bars begin
+    image=(24, 92, 384, 372),
+    ramp=(24, 474, 384, 9),
+    ticks=497,
+    caption=(_Spot(216, 514, "center"), _Spot(216, 528, "center")),
+    key=_Spot(440, 83),
+    key_words=f"{DIAMOND} target   {ARROW} prediction now",
+    columns=(852, 924, 930),
+    bars=(582, 92, 210, 184),
+    rows=_Rows(
+        tallest=30, name=_Spot(574, 0.5, "right", 134), drop=4, bar=(0.5, 0.68, 0.48),
+        sizes=(10, 9), slim=(8, 7), least=18,
+    ),  # fmt: skip
+    curves=(500, 326, 320, 148),
+    unit=_Spot(439, 400),
+    heading=_Spot(446, 304),
+    flip=WIDTH - 20,
+    legend=_Spot(834, 336, room=92),  # beside the data, never on it
+)
+_NARROW = _Layout(
+    size=NARROW,
+    count=_Spot(20, 27),
+    facts=(_Spot(20, 49, room=314), _Spot(20, 67, room=246), _Spot(345, 67)),
+    how=(_Spot(620, 49, "right", 200), _Spot(20, 84, room=600)),
+    title=_Spot(20, 105, room=600),
+    image=(20, 112, 276, 276),
+    ramp=(20, 396, 276, 9),
+    ticks=419,
+    caption=(_Spot(20, 434),),
+    key=_Spot(322, 121),
+    key_words=f"{DIAMOND} target  {ARROW} predicted",
+    columns=(534, 602, 608),
+    bars=(322, 126, 280, 278),
+    rows=_Rows(  # two lines a row: the name stands over its bar, which leaves both of them room
+        tallest=40, name=_Spot(322, 0.42, room=150), drop=0, bar=(0.7, 0.3, 0.2), grid=0.34,
+        sizes=(10, 9), slim=(8.5, 8.5), least=26,
+    ),  # fmt: skip
+    curves=(84, 463, 394, 90),
+    unit=_Spot(24, 508),
+    heading=_Spot(496, 455),
+    flip=488,
+    legend=_Spot(496, 473, room=92),
+)
+
+
+def _layout(width: int, height: int) -> _Layout:
+    """The layout for a sheet of this shape."""
+    return _WIDE if width >= BROAD * height else _NARROW
+
+
 class _Header:
     """How much is dropped and what the network says now; each fact has its place, so that none jumps."""
 
-    FACTS = (24, 366, 676)
-
-    def __init__(self, sheet: _Sheet) -> None:
-        self._sheet = sheet
-        self._count = sheet.text(24, 33, 15, bold=True, moving=True)
-        self._how = sheet.text(936, 33, 9.5, color=GREY, ha="right")
-        self._facts = [sheet.text(x, 57, 10.5, moving=True) for x in self.FACTS]
+    def __init__(self, sheet: _Sheet, layout: _Layout) -> None:
+        self._sheet, self._layout = sheet, layout
+        self._count = sheet.text(*layout.count[:2], 15, bold=True, moving=True)
+        self._how = [sheet.text(s.x, s.y, 9.5, color=GREY, ha=s.ha) for s in layout.how]
+        self._facts = [sheet.text(*spot[:2], 10.5, moving=True) for spot in layout.facts]
 
     def lay_out(self, plan: Plan, view: View) -> None:
         sweep = plan.sweep
         order = f"random order, seed {sweep.seed}" if sweep.rank == "random" else f"ranked by {sweep.rank}"
         reach = "silent for every class" if sweep.scope == "unit" else "silent for the target only"
-        words = f"{order} · scope {sweep.scope}: {reach}"
-        if sweep.readout.model:
-            words = f"network {sweep.readout.model} · {words}"
-        self._how.set_text(self._sheet.fit(words, 400 if plan.fixed else 520, 9.5))
+        network = f"network {sweep.readout.model}" if sweep.readout.model else ""
+        lines = _spread((network, f"{order} · scope {sweep.scope}: {reach}"), len(self._how))
+        for text, spot, words in zip(self._how, self._layout.how, lines, strict=True):
+            text.set_text(self._sheet.fit(words, self._room(spot, plan), 9.5))
+
+    def _room(self, spot: _Spot, plan: Plan) -> float:
+        """What is left for a line, which may be little beside a long count."""
+        count = self._layout.count
+        if spot.y != count.y:
+            return spot.room
+        longest = _count(*plan.window(plan.sweep.units - plan.fixed), plan.sweep.units)
+        left = spot.x - count.x - self._sheet.measure(longest, 15, bold=True) - 16
+        return min(left, 400 if plan.fixed else spot.room)
 
     def update(self, moment: _Moment) -> None:
-        sweep, fit = moment.plan.sweep, self._sheet.fit
-        ends = [f"{name} {n}" for n, name in ((moment.top, "top"), (moment.bottom, "bottom")) if n] or ["0"]
-        self._count.set_text(f"{' and '.join(ends)} of {sweep.units} units dropped".capitalize())
-        name, chance = fit(moment.label(moment.prediction), 140, 10.5), moment.now[moment.prediction]
-        target = fit(sweep.label, 170, 10.5)
-        facts = (f"prediction now {ARROW} {name} {percent(chance)}",
-                 f"target {DIAMOND} {target} {percent(moment.now[sweep.target])}", _edge(moment))  # fmt: skip
-        for text, fact in zip(self._facts, facts, strict=True):
-            text.set_text(fact)
+        sweep, now = moment.plan.sweep, moment.now
+        self._count.set_text(_count(moment.top, moment.bottom, sweep.units))
+        told = ((f"prediction now {ARROW} ", moment.prediction), (f"target {DIAMOND} ", sweep.target))
+        for text, spot, (what, c) in zip(self._facts, self._layout.facts, told, strict=False):
+            name = self._sheet.fit(moment.label(c), spot.room, 10.5, before=what)
+            text.set_text(f"{name} {percent(now[c])}")
+        self._facts[-1].set_text(_edge(moment))
+
+
+def _spread(parts: tuple[str, ...], count: int) -> list[str]:
+    """Parts over ``count`` lines; the last line takes all those that have no line of their own.
+
+    >>> _spread(("a", "b", "c"), 2), _spread(("", "b"), 1)
+    (['a', 'b · c'], ['b'])
+    """
+    return [*parts[: count - 1], " · ".join(part for part in parts[count - 1 :] if part)]
+
+
+def _count(top: int, bottom: int, units: int) -> str:
+    """How many units are dropped, and from where."""
+    ends = [f"{name} {n}" for n, name in ((top, "top"), (bottom, "bottom")) if n] or ["0"]
+    return f"{' and '.join(ends)} of {units} units dropped".capitalize()
 
 
 def _edge(moment: _Moment) -> str:
@@ -557,75 +903,82 @@ def _edge(moment: _Moment) -> str:
 
 
 class _Picture:
-    """The image under the CAM, pasted pixel by pixel, and the colour bar."""
+    """The image under the CAM or a unit's map, pasted pixel by pixel, and the colour bar."""
 
-    BOX = (24, 92, 384, 372)
-    ROOM = 410  # for the title, which may run on to where the words over the bars begin
-    CHANGE = "CAM of target, change from intact: "
-
-    def __init__(self, sheet: _Sheet) -> None:
-        self._sheet = sheet
-        left, top, width, height = self.BOX
-        tray = sheet.axes(*self.BOX)
+    def __init__(self, sheet: _Sheet, layout: _Layout) -> None:
+        self._sheet, self._layout = sheet, layout
+        tray = sheet.axes(*layout.image)
         tray.set(xlim=(0, 1), ylim=(0, 1))
         ground = sheet.add(tray, _patch(TRAY))
         ground.set_bounds(0, 0, 1, 1)
-        self._title = sheet.text(left, 83, 11, bold=True, moving=True)
-        bar = sheet.axes(left, top + height + 10, width, 9)
+        self._title = sheet.text(*layout.title[:2], 11, bold=True, moving=True)
+        bar = sheet.axes(*layout.ramp)
         self._ramp = bar.imshow(
             np.arange(256)[None], aspect="auto", extent=(0, 1, 0, 1), interpolation="nearest", cmap="inferno",
             vmin=0, vmax=255, origin="lower", resample=False,
         )  # fmt: skip
-        y = top + height + 33
-        places = ((left, "left"), (left + width / 2, "center"), (left + width, "right"))
-        self._ticks = [sheet.text(x, y, 8.5, color=GREY, ha=ha) for x, ha in places]
-        self._own_ticks = [sheet.text(x, y, 8.5, color=GREY, ha=ha, moving=True) for x, ha in places]
-        self._caption = sheet.text(left + width / 2, y + 17, 8.5, color=GREY, ha="center")
+        (left, _, width, _), y = layout.ramp, layout.ticks
+        places = [(left, y, "left"), (left + width / 2, y, "center"), (left + width, y, "right")]
+        places += [spot[:3] for spot in layout.caption]
+        self._notes = [sheet.text(x, y, 8.5, color=GREY, ha=ha, moving=True) for x, y, ha in places]
         self._base: np.ndarray | None = None
         self._corner = (0, 0)
 
     def lay_out(self, plan: Plan, view: View) -> None:
         self._ramp.set_cmap(ListedColormap(heatmap.ramp(view.colours) / 255))
-        fixed = view.scale == "fixed"
-        for tick, text in zip(self._ticks, _ticks(plan.limits[1], view), strict=True):
-            tick.set_text(text if fixed else "")
-        what = "change (now − intact)" if view.diverging else "evidence (weight × activation)"
-        scale = "the target's intact CAM" if fixed else "this frame's own"
-        self._caption.set_text(f"{what}; scale: {scale}")
-        self._base, self._corner = self._sheet.place(plan.sweep.readout.image, self.BOX)
+        self._base, self._corner = self._sheet.place(plan.sweep.readout.image, self._layout.image)
 
     def update(self, moment: _Moment) -> None:
-        title = f"CAM of {moment.view.cam}: " if not moment.view.diverging else self.CHANGE
-        name = moment.label(moment.shown)
-        self._title.set_text(self._sheet.fit(name, self.ROOM, 11, bold=True, before=title))
-        own = moment.view.scale == "frame"
-        words = _own_ticks(moment) if own else ("",) * 3
-        for tick, text in zip(self._own_ticks, words, strict=True):
-            tick.set(text=text, visible=own)
+        before, name = _title(moment)
+        self._title.set_text(self._sheet.fit(name, self._layout.title.room, 11, bold=True, before=before))
+        notes = (*_ticks(moment), *_spread(_caption(moment), len(self._layout.caption)))
+        for text, note in zip(self._notes, notes, strict=True):
+            text.set_text(note)
 
     def paste(self, pixels: np.ndarray, moment: _Moment) -> None:
         """Write the blended picture into an RGBA buffer of the whole figure."""
         view = moment.view
         blended = heatmap.overlay(self._base, moment.map, moment.limits, view.colours, view.opacity)
-        y, x = self._corner
-        pixels[y : y + blended.shape[0], x : x + blended.shape[1], :3] = blended
+        _lay(blended, pixels, self._corner)
 
 
-def _ticks(peak: float, view: View) -> tuple[str, str, str]:
+def _title(moment: _Moment) -> tuple[str, str]:
+    """What is shown, and the class whose it is, which may be cut."""
+    view = moment.view
+    if view.unit is not None:
+        return f"Unit {view.unit}, rank {moment.rank}: its activation{' (dropped)' * moment.dropped}", ""
+    what = "CAM of target, change from intact" if view.diverging else f"CAM of {view.cam}"
+    return f"{what}: ", moment.label(moment.shown)
+
+
+def _caption(moment: _Moment) -> tuple[str, str]:
+    """What the colours mean, and what a unit's map comes to for the target."""
+    view, readout = moment.view, moment.plan.sweep.readout
+    if view.unit is None:
+        what = "change (now − intact)" if view.diverging else "evidence (weight × activation)"
+        scale = "this frame's own" if view.own_scale else "the target's intact CAM"
+        return f"{what}; scale: {scale}", ""
+    weight = float(readout.weight[moment.plan.sweep.target, view.unit])
+    mean = float(readout.pooled64[view.unit])
+    sums = f"weight {_number(weight)} × mean {_number(mean)} = contribution {_number(weight * mean)}"
+    return "activation; scale: this unit's own", sums
+
+
+def _ticks(moment: _Moment) -> tuple[str, str, str]:
     """What stands under the two ends and the middle of the colour bar, where values may lie beyond it."""
+    peak, view = moment.limits[1], moment.view
+    # A scale of its own has nothing beyond it, but at the lower end of evidence.
+    below, above = ("", "") if view.own_scale else ("≤ ", "≥ ")
+    if view.own_scale and moment.peak <= 0:
+        return ("", "no change", "") if view.diverging else (_least(moment), "", "nothing above 0")
     if view.diverging:
-        return f"lost ≤ {_number(-peak)}", "0", f"gained ≥ {_number(peak)}"
-    return "≤ 0", _number(peak / 2), f"≥ {_number(peak)}"
+        return f"lost {below}{_number(-peak)}", "0", f"gained {above}{_number(peak)}"
+    return _least(moment), _number(peak / 2), f"{above}{_number(peak)}"
 
 
-def _own_ticks(moment: _Moment) -> tuple[str, str, str]:
-    """The same for a scale that is this frame's own, which nothing lies beyond at the upper end."""
-    peak = moment.peak
-    if peak <= 0:
-        return ("", "no change", "") if moment.view.diverging else ("≤ 0", "", "nothing above 0")
-    if moment.view.diverging:
-        return f"lost {_number(-peak)}", "0", f"gained {_number(peak)}"
-    return "≤ 0", _number(peak / 2), _number(peak)
+def _least(moment: _Moment) -> str:
+    """What stands at the lower end of evidence, which hides what speaks against; activation has no such."""
+    return "0" if moment.view.unit is not None and moment.map.min() >= 0 else "≤ 0"
 
 
 @dataclass
@@ -646,70 +999,80 @@ class _Row:
 class _Bars:
     """Probabilities of the top classes: intact as an outline, now as a filled bar."""
 
-    BOX = (582, 92, 210, 184)
-    TALLEST = 30
-
-    def __init__(self, sheet: _Sheet) -> None:
-        self._sheet = sheet
-        left, top, width, height = self.BOX
-        self._axes = sheet.axes(*self.BOX)
-        self._grid = _probability_grid(sheet, self._axes, vertical=True)
+    def __init__(self, sheet: _Sheet, layout: _Layout) -> None:
+        self._sheet, self._layout, self._shape = sheet, layout, layout.rows
+        left, top, width, height = layout.bars
+        self._axes = sheet.axes(*layout.bars)
+        self._grid = _probability_grid(sheet, self._axes)
         places = [(left + width * f, top + height + 15, "center") for f in QUARTERS]
         self._ticks = _probability_ticks(sheet, places)
-        legend = sheet.text(left - 142, 83, 9, color=GREY)
-        legend.set_text(f"{DIAMOND} target   {ARROW} prediction now")
-        for x, words in ((852, "intact \N{WHITE RECTANGLE}"), (924, "now \N{BLACK RECTANGLE}")):
-            sheet.text(x, 83, 9, color=GREY, ha="right").set_text(words)
+        (x, y, *_), (intact, now, arrow) = layout.key, layout.columns
+        sheet.text(x, y, 9, color=GREY).set_text(layout.key_words)
+        for x, words in ((intact, "intact \N{WHITE RECTANGLE}"), (now, "now \N{BLACK RECTANGLE}")):
+            sheet.text(x, y, 9, color=GREY, ha="right").set_text(words)
         self._rows = [self._row() for _ in range(MAX_ROWS + 1)]
-        self._arrow = sheet.text(930, 0, 10, bold=True, moving=True)
+        self._arrow = sheet.text(arrow, 0, 10, bold=True, moving=True)
 
     def _row(self) -> _Row:
-        left, sheet = self.BOX[0], self._sheet
+        sheet, name, (intact, now, _) = self._sheet, self._shape.name, self._layout.columns
         return _Row(
-            name=sheet.text(left - 8, 0, 10, ha="right"),
+            name=sheet.text(name.x, 0, 10, ha=name.ha),
             fill=sheet.add(self._axes, _patch(GREY), moving=True),
             outline=sheet.add(self._axes, _patch("none", INK, 0.9), moving=True),
-            intact=sheet.text(852, 0, 9, color=GREY, ha="right"),
-            now=sheet.text(924, 0, 10, ha="right", moving=True),
+            intact=sheet.text(intact, 0, 9, color=GREY, ha="right"),
+            now=sheet.text(now, 0, 10, ha="right", moving=True),
         )
 
     def lay_out(self, plan: Plan, view: View) -> None:
         others = len(plan.rows) < plan.sweep.readout.classes
-        count = len(plan.rows) + others
-        height = min(self.BOX[3] / count, self.TALLEST)
+        count, room = len(plan.rows) + others, self._layout.bars[3]
+        height = min(room / count, self._shape.tallest)
         rest = 1 - plan.curve[:, list(plan.rows)].sum(axis=1, dtype=np.float64).min()
         ceiling = max(plan.ceiling, _ceiling(rest)) if others else plan.ceiling
-        self._axes.set(xlim=(0, ceiling), ylim=(self.BOX[3] / height - 0.5, -0.5))
-        _set_probability_scale(self._grid, self._ticks, ceiling, vertical=True)
+        self._axes.set(xlim=(0, ceiling), ylim=(room / height - 0.5, -0.5))
+        _set_probability_scale(self._grid, self._ticks, ceiling, self._spans(count, height / room))
         for i, row in enumerate(self._rows):
             row.set_visible(i < count)
             if i < count:
                 self._lay_row(row, i, height, plan)
 
     def _lay_row(self, row: _Row, i: int, height: float, plan: Plan) -> None:
-        sweep = plan.sweep
+        sweep, shape = plan.sweep, self._shape
         index = plan.rows[i] if i < len(plan.rows) else None
         label = _others(plan) if index is None else sweep.readout.labels[index]
-        y = 1 - (self.BOX[1] + (i + 0.5) * height + 4) / HEIGHT
+        y = self._sheet.y(self._layout.bars[1] + (i + shape.name.y) * height + shape.drop)
         for text in (row.name, row.intact, row.now):
             text.set_y(y)
-        is_target, size = index == sweep.target, 10 if height >= 18 else 8
-        name = self._sheet.fit(label, 118 if is_target else 134, size, is_target)
+        is_target, (size, small) = index == sweep.target, shape.sizes if height >= shape.least else shape.slim
+        name = self._sheet.fit(label, shape.name.room - 16 * is_target, size, is_target)
         row.name.set(text=f"{DIAMOND} {name}" if is_target else name, fontproperties=_font(size, is_target))
-        row.intact.set_fontproperties(_font(size - 1))
+        row.intact.set_fontproperties(_font(small))
         row.now.set_fontproperties(_font(size))
         row.name.set_color(TARGET[0] if is_target else GREY if index is None else INK)
         intact = _mass(sweep.probabilities(), index, plan.rows)
         row.intact.set_text(percent(intact))
-        row.outline.set_bounds(0, i - 0.34, intact, 0.68)
+        row.outline.set_bounds(*self._bar(i, intact, shape.bar[1]))
         row.fill.set_facecolor(plan.colours.get(index, ("#9aa5b1",))[0])
+
+    def _spans(self, count: int, height: float) -> list[float]:
+        """From where to where the grid is drawn, as parts of the axes, with gaps where names stand."""
+        if self._shape.grid is None:
+            return [0, 1]
+        middle, half = self._shape.bar[0], self._shape.grid / 2
+        ends = [1 - height * (i + middle + side) for i in range(count) for side in (-half, half)]
+        ends[-1] = 0  # the last one leads on to the ticks
+        return np.insert(ends, range(2, len(ends), 2), np.nan).tolist()
+
+    def _bar(self, i: int, length: float, height: float) -> _Box:
+        """Where a bar lies in the axes, in which row i reaches from i - 0.5 to i + 0.5."""
+        return 0, i + (self._shape.bar[0] - 0.5) - height / 2, length, height
 
     def update(self, moment: _Moment) -> None:
         plan = moment.plan
         classes = (*plan.rows, None)
         for i, (row, index) in enumerate(zip(self._rows, classes, strict=False)):
             now = _mass(moment.now, index, plan.rows)
-            row.fill.set_bounds(0, i - 0.24, now, 0.48)
+            row.fill.set_bounds(*self._bar(i, now, self._shape.bar[2]))
             row.now.set_text(percent(now))
         at = plan.rows.index(moment.prediction) if moment.prediction in plan.rows else len(plan.rows)
         self._arrow.set(text=ARROW, y=self._rows[at].now.get_position()[1])
@@ -731,30 +1094,26 @@ def _mass(probabilities: np.ndarray, index: int | None, rows: tuple[int, ...]) -
 class _Curves:
     """Probability against the number of units dropped, with the flip and the band of random orders."""
 
-    BOX = (500, 326, 320, 148)
-    KEY = 834  # where the legend stands: beside the data, never on it
-
-    def __init__(self, sheet: _Sheet) -> None:
-        self._sheet = sheet
-        left, top, width, height = self.BOX
-        axes = self._axes = sheet.axes(*self.BOX)
-        self._grid = _probability_grid(sheet, axes, vertical=False)
+    def __init__(self, sheet: _Sheet, layout: _Layout) -> None:
+        self._sheet, self._layout = sheet, layout
+        left, top, width, height = layout.curves
+        axes = self._axes = sheet.axes(*layout.curves)
+        self._grid = _probability_grid(sheet, axes)
         places = [(left - 7, top + height * (1 - f) + 3.5, "right") for f in QUARTERS]
         self._yticks = _probability_ticks(sheet, places)
         self._xticks = [sheet.text(0, top + height + 16, 8.5, color=GREY, ha="center") for _ in range(9)]
         self._xlabel = sheet.text(left + width / 2, top + height + 34, 9, color=GREY, ha="center")
-        ylabel = sheet.text(left - 61, top + height / 2, 9, color=GREY, ha="center")
-        ylabel.set(text="probability", rotation=90, va="center")
+        sheet.upright(*layout.unit[:2], 9, color=GREY).set_text("probability")
         self._band = sheet.add(axes, _area(BAND, zorder=1))
         styles = (TARGET, *OTHERS[:HEIRS])
         self._lines = [sheet.add(axes, _line(c, 2.4 if s == "-" else 1.7, s, zorder=4 - i / 10))
                        for i, (c, s) in enumerate(styles)]  # fmt: skip
         tints = [*(_tint(c) for c, _ in styles), REST]
         self._areas = [sheet.add(axes, _area(c, zorder=2)) for c in tints]
-        self._title = sheet.text(left - 54, top - 22, 9.5, bold=True)
+        self._title = sheet.text(*layout.heading[:2], 9.5, bold=True)
         self._flip_line = sheet.add(axes, _line(INK, 1.0, (0, (2, 2)), zorder=5))
         self._flip_name = sheet.text(0, top - 8, 9.5)
-        self._legend = _Legend(sheet, self.KEY, top + 10, styles)
+        self._legend = _Legend(sheet, layout.legend, styles)
         self._here = sheet.add(axes, _line(INK, 1.1, zorder=5), moving=True)
         self._dot = sheet.add(axes, _line(TARGET[0], 0, "-", zorder=6, clip=False, marker="o"), moving=True)
 
@@ -762,7 +1121,7 @@ class _Curves:
         shares, ceiling = view.curves == "shares", _curve_ceiling(plan, view)
         steps = np.arange(len(plan.curve))
         self._axes.set(xlim=(0, max(len(steps) - 1, 1)), ylim=(0, ceiling))
-        _set_probability_scale(self._grid, self._yticks, ceiling, vertical=False)
+        _set_probability_scale(self._grid, self._yticks, ceiling)
         self._title.set_text("Where it went" if shares else "")
         self._lay_lines(steps, plan, shares)
         self._lay_areas(steps, plan, shares)
@@ -791,7 +1150,9 @@ class _Curves:
             self._areas[at].set_xy(_between(steps, edges[i], edges[i + 1]))
 
     def _x(self, k: float, plan: Plan) -> float:
-        return self.BOX[0] + self.BOX[2] * k / max(len(plan.curve) - 1, 1)
+        """Where k stands on the sheet."""
+        left, _, width, _ = self._layout.curves
+        return left + width * k / max(len(plan.curve) - 1, 1)
 
     def _lay_axis(self, plan: Plan) -> None:
         n, units = len(plan.curve) - 1, plan.sweep.units
@@ -799,7 +1160,7 @@ class _Curves:
         for i, text in enumerate(self._xticks):
             text.set_visible(i < len(ticks))
             if i < len(ticks):
-                text.set(text=f"{ticks[i]:.0f}", x=self._x(ticks[i], plan) / WIDTH)
+                text.set(text=f"{ticks[i]:.0f}", x=self._sheet.x(self._x(ticks[i], plan)))
         other = {"top": "bottom", "bottom": "top"}[plan.end]
         held = f", {other} {plan.fixed} dropped too" if plan.fixed else ""
         self._xlabel.set_text(f"units dropped from the {plan.end} (k of {units}{held})")
@@ -809,14 +1170,14 @@ class _Curves:
         if plan.flip is None:
             name = fit(plan.sweep.label, 150, 9.5)
             self._flip_line.set_data([], [])
-            self._flip_name.set(text=f"no flip: {name} stays predicted", x=self.BOX[0] / WIDTH)
+            self._flip_name.set(text=f"no flip: {name} stays predicted", x=self._sheet.x(self._x(0, plan)))
             return
         k, index = plan.flip
         name = fit(plan.sweep.readout.labels[index], 180, 9.5)
         words = f"flip at k = {k}: {name}" if k else f"k = 0: {name} is predicted, not the target"
-        x = min(self._x(k, plan) - 4, WIDTH - 20 - self._sheet.measure(words, 9.5))
+        x = min(self._x(k, plan) - 4, self._layout.flip - self._sheet.measure(words, 9.5))
         self._flip_line.set_data([k, k], [0, ceiling])
-        self._flip_name.set(text=words, x=x / WIDTH)
+        self._flip_name.set(text=words, x=self._sheet.x(x))
 
     def update(self, moment: _Moment) -> None:
         k, p = moment.k, float(moment.now[moment.plan.sweep.target])
@@ -838,7 +1199,8 @@ class _Legend:
 
     STEP, SAMPLE, GAP = 21, 20, 26
 
-    def __init__(self, sheet: _Sheet, left: float, top: float, styles: Sequence[tuple]) -> None:
+    def __init__(self, sheet: _Sheet, spot: _Spot, styles: Sequence[tuple]) -> None:
+        left, top, _, self._room = spot
         self._sheet, self._top = sheet, top
         axes = sheet.axes(left, top - 12, self.SAMPLE, self.STEP * 7)
         axes.set(xlim=(0, self.SAMPLE), ylim=(self.STEP * 7, 0))
@@ -868,23 +1230,24 @@ class _Legend:
         if there:
             sample.set_data([0, self.SAMPLE], [(2 if shares else 8) + self.STEP * row] * 2)
             tint.set_bounds(0, self.STEP * row + 2, self.SAMPLE, 12)
-            name.set_y(1 - (self._top + self.STEP * row) / HEIGHT)
+            name.set_y(self._sheet.y(self._top + self.STEP * row))
 
     def _lay_words(self, row: int, words: tuple[str, str] | None, colour: str) -> None:
         y = self.STEP * row
         self._patch.set(visible=words is not None, facecolor=colour)
         self._patch.set_bounds(0, y + 3, self.SAMPLE, 13)
         for i, text in enumerate(self._words):
-            text.set(text=words[i] if words else "", y=1 - (self._top + y + 1 + 14 * i) / HEIGHT)
+            text.set(text=words[i] if words else "", y=self._sheet.y(self._top + y + 1 + 14 * i))
 
     def _name(self, plan: Plan, i: int) -> str:
-        return self._sheet.fit(plan.sweep.readout.labels[plan.lines[i]], 92, 9, bold=i == 0)
+        return self._sheet.fit(plan.sweep.readout.labels[plan.lines[i]], self._room, 9, bold=i == 0)
 
 
+REACH = 12  # design pixels by which a click on the curve may miss it
 QUARTERS = (0.0, 0.25, 0.5, 0.75, 1.0)
 
 
-def _probability_grid(sheet: _Sheet, axes, vertical: bool) -> list[Line2D]:
+def _probability_grid(sheet: _Sheet, axes) -> list[Line2D]:
     return [sheet.add(axes, _line(GREY if f == 0 else FAINT, 0.9, zorder=0.5, clip=False)) for f in QUARTERS]
 
 
@@ -892,21 +1255,71 @@ def _probability_ticks(sheet: _Sheet, places: list[tuple]) -> list:
     return [sheet.text(x, y, 8.5, color=GREY, ha=ha) for x, y, ha in places]
 
 
-def _set_probability_scale(grid: list[Line2D], ticks: list, ceiling: float, vertical: bool) -> None:
+def _set_probability_scale(
+    grid: list[Line2D], ticks: list, ceiling: float, upright: list[float] | None = None
+) -> None:
+    """Put the grid lines where the probabilities are; ``upright``: along these parts of the axes' height."""
     for f, line, tick in zip(QUARTERS, grid, ticks, strict=True):
-        p, across = f * ceiling, (0, 1)
-        line.set_transform(line.axes.get_xaxis_transform() if vertical else line.axes.get_yaxis_transform())
-        line.set_data(*(([p, p], across) if vertical else (across, [p, p])))
+        p = f * ceiling
+        if upright:
+            line.set_transform(line.axes.get_xaxis_transform())
+            line.set_data([p] * len(upright), upright)
+        else:
+            line.set_transform(line.axes.get_yaxis_transform())
+            line.set_data((0, 1), [p, p])
         tick.set_text(f"{100 * p:g} %")
 
 
-class SweepFigure:
+def _whole(name: str, value: int, least: int, most: int | None) -> int:
+    """Return a whole number in range, or raise ValueError."""
+    try:
+        number = operator.index(value)
+    except TypeError:
+        number = least - 1
+    if number < least or (most is not None and number > most):
+        span = f"of at least {least}" if most is None else f"from {least} to {most}"
+        raise ValueError(f"{name}: expected a whole number {span}, got {value!r}; pass one in that range")
+    return number
+
+
+class _Drawn:
+    """What the figures have in common: a sheet of a checked size, until it is let go of.
+
+    Not safe for use by two threads at once; give each thread its own.
+    """
+
+    def __init__(self, width: int, height: int) -> None:
+        name, sides = type(self).__name__, {"width": width, "height": height}
+        self.size = tuple(_whole(f"{name}({side}=...)", n, SMALLEST, LARGEST) for side, n in sides.items())
+        self._sheet: _Sheet | None = _Sheet(*self.size, design=self._design())
+        self._background: np.ndarray | None = None
+
+    def _design(self) -> tuple[int, int]:
+        """The size that positions are given for."""
+        raise NotImplementedError
+
+    def _check_open(self) -> None:
+        if self._sheet is None:
+            raise RuntimeError(f"{type(self).__name__}.show: this figure is closed; make a new one")
+
+    def close(self) -> None:
+        """Let go of the figure, its canvas and its artists; closing twice is fine."""
+        if self._sheet is not None:
+            self._sheet.figure.clear()
+        # Everything else goes: it hangs on the sheet, or is of the last sweep.
+        self.__dict__ = {"size": self.size, "_sheet": None}
+
+
+class SweepFigure(_Drawn):
     """One figure that shows any window of any sweep.
 
     Parameters
     ----------
     width, height : int
-        Pixels, 160 to 4096 each. The layout is drawn up for 960 x 540 and scales from there.
+        Pixels, 160 to 4096 each. The shape decides the layout: from ``width >= 1.4 * height`` on the wide
+        one, drawn up for 960 x 540, with the curves beside the image; else the narrow one, drawn up for
+        `NARROW` = 640 x 600, with the curves below it, for half a screen or two pictures side by side. Either
+        scales from there, and says the same.
 
     Raises
     ------
@@ -926,18 +1339,16 @@ class SweepFigure:
     """
 
     def __init__(self, width: int = WIDTH, height: int = HEIGHT) -> None:
-        for name, value in (("width", width), ("height", height)):
-            if int(value) != value or not SMALLEST <= value <= LARGEST:
-                raise ValueError(
-                    f"SweepFigure({name}=...): expected {SMALLEST} to {LARGEST} whole pixels, got {value!r}"
-                )
-        self.size = (int(width), int(height))
-        self._sheet: _Sheet | None = _Sheet(*self.size)
-        self._picture = _Picture(self._sheet)
-        self._parts = (_Header(self._sheet), self._picture, _Bars(self._sheet), _Curves(self._sheet))
+        super().__init__(width, height)
+        self._parts = tuple(
+            part(self._sheet, _layout(*self.size)) for part in (_Header, _Picture, _Bars, _Curves)
+        )
+        self._picture = self._parts[1]
         self._plan: Plan | None = None
         self._key: tuple = ()
-        self._background: np.ndarray | None = None
+
+    def _design(self) -> tuple[int, int]:
+        return _layout(*self.size).size
 
     def show(self, sweep: Sweep, top: int = 0, bottom: int = 0, view: View = View()) -> np.ndarray:
         """Draw one window of a sweep.
@@ -957,23 +1368,55 @@ class SweepFigure:
         Raises
         ------
         ValueError
-            If the window is not one of the sweep's.
+            If the window is not one of the sweep's, or if the sweep has no unit ``view.unit``.
         RuntimeError
             If the figure has been closed.
         """
-        if self._sheet is None:
-            raise RuntimeError("SweepFigure.show: this figure is closed; make a new one")
+        self._check_open()
+        if view.unit is not None and view.unit >= sweep.units:
+            raise ValueError(
+                f"View(unit=...): expected a channel of this network, 0 to {sweep.units - 1}, got {view.unit}"
+            )
         moment = self._moment(sweep, top, bottom, view)
         for part in self._parts:
             part.update(moment)
         return self._sheet.compose(self._background, lambda pixels: self._picture.paste(pixels, moment))
 
+    def k_at(self, x: float, y: float, most: int) -> int | None:
+        """The k that a point of the picture stands for: that below it on the curve's axis.
+
+        Parameters
+        ----------
+        x, y : float
+            Where it is, as parts of the width and of the height, from the top left corner.
+        most : int
+            The largest k of the curve.
+
+        Returns
+        -------
+        int or None
+            0 to ``most``; None for a point that is not on the curve, within a finger's breadth.
+
+        Examples
+        --------
+        >>> figure = SweepFigure()
+        >>> figure.k_at(660 / 960, 400 / 540, 256), figure.k_at(0.1, 0.5, 256)
+        (128, None)
+        >>> figure.close()
+        """
+        layout = _layout(*self.size)
+        (across, down), (left, top, width, height) = layout.size, layout.curves
+        x, y = x * across - left, y * down - top
+        if not (-REACH <= x <= width + REACH and -REACH <= y <= height + 2 * REACH):
+            return None
+        return round(min(max(x / width, 0), 1) * most)
+
     def _moment(self, sweep: Sweep, top: int, bottom: int, view: View) -> _Moment:
         now, prediction = sweep.probabilities(top, bottom), int(sweep.prediction(top, bottom))
         end = view.follows(top, bottom)
-        # All that the background depends on; the map and its opacity are pasted over it.
+        # All that the background depends on; the map is pasted over it, and its scale written there.
         fixed = bottom if end == "top" else top
-        key = (end, fixed, view.colours, view.top_classes, view.scale, view.curves)
+        key = (end, fixed, view.colours, view.top_classes, view.curves)
         if self._plan is None or self._plan.sweep is not sweep or self._key != key:
             self._lay_out(plan(sweep, top, bottom, view), view)
             self._key = key
@@ -987,10 +1430,3 @@ class SweepFigure:
             part.lay_out(new, view)
         self._background = self._sheet.redraw()
         self._plan = new
-
-    def close(self) -> None:
-        """Let go of the figure, its canvas and its artists; closing twice is fine."""
-        if self._sheet is not None:
-            self._sheet.figure.clear()
-        self._sheet = self._picture = self._plan = self._background = None
-        self._parts = ()

@@ -98,7 +98,8 @@ def colourise(map: np.ndarray, limits: tuple[float, float], cmap: str = "inferno
     if np.isnan(values).any():
         raise ValueError("map: holds NaN; pass finite values")
     share = values > lo if lo == hi else (np.clip(values, lo, hi) - lo) / (hi - lo)
-    return _table(cmap)[np.rint(share * np.float32(255)).astype(np.uint8)]
+    indices = np.rint(share * np.float32(255)).astype(np.uint8)
+    return cv2.applyColorMap(indices, _table(cmap)[:, None])  # as table[indices], and many times faster
 
 
 SHINE = np.float32(0.15)

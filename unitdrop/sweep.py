@@ -9,7 +9,8 @@ Exact sums
 Every contribution is rounded ONCE, to a multiple of a power of two so small (about 2**-50 of the largest
 logit that could occur) that any sum of contributions, in any order, fits the 53 bits of a float64. Sums and
 differences are then free of rounding: a window gives the same logits however it is reached, ties are ties,
-and `Sweep.smallest_flip` is a proof, not an estimate. The price, U roundings, is below 1e-11 of that logit.
+and `Sweep.smallest_flip`, with which the ranking `margin` begins, is a proof, not an estimate. The price, U
+roundings, is below 1e-11 of that logit.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ import numpy as np
 
 from .readout import Readout
 
-RANKINGS = ("weight", "contribution", "random")
+RANKINGS = ("weight", "contribution", "margin", "random")
 SCOPES = ("unit", "class")
 
 
@@ -46,32 +47,56 @@ class SmallestFlip:
     label: str
 
 
-def rank_units(readout: Readout, target: int, by: str = "weight", seed: int = 0) -> np.ndarray:
+def rank_units(
+    readout: Readout, target: int, by: str = "weight", seed: int = 0, scope: str = "unit"
+) -> np.ndarray:
     """Order all units for one target class, most important first: (U,) int64.
 
-    `by="weight"` orders by `W[t]`, `"contribution"` by `W[t] * f` (this image), both descending with the
-    lower index first among equals; `"random"` is the permutation that `seed` (an integer >= 0) gives.
+    `by="weight"` orders by `W[t]`, `"contribution"` by `W[t] * f` (this image); `"random"` is the permutation
+    that `seed` (an integer >= 0) gives. `"margin"` orders by what dropping a unit takes from the lead of the
+    prediction p on the intact network over its nearest rival r: `(W[p] - W[r]) * f` in scope `"unit"`,
+    whatever the target. In scope `"class"` only the target's weights go: `W[t] * f` if the target is the
+    prediction, and `-W[t] * f`, which it gains, if it is not. All but `"random"` are descending, with the
+    lower index first among equals.
+
+    The nearest rival is the one that the fewest units bring past the prediction: the first units of the
+    ranking are the smallest set that flips it (see `Sweep.smallest_flip`, which also says how ties are
+    settled). Where no set does, it is the class that comes closest (in scope `"class"`, the target or, where
+    that is the prediction, the runner-up). With one class there is no rival, and all units are equal.
 
     Raises
     ------
     ValueError
-        Unknown ranking or bad seed. `TargetError` (a ValueError) if there is no such class.
+        Unknown ranking or scope, or bad seed. `TargetError` (a ValueError) if there is no such class.
 
     Examples
     --------
-    >>> readout = Readout(maps=[[[1.0]], [[3.0]], [[0.5]]], weight=[[2, 1, 2], [0, 0, 1]], bias=[0, 0],
+    >>> readout = Readout(maps=[[[1.0]], [[3.0]], [[0.5]]], weight=[[2, 1, 2], [0, 0.8, 1]], bias=[0, 0],
     ...                   labels=("sea", "sand"), image=np.zeros((1, 1, 3), np.uint8))
     >>> rank_units(readout, 0).tolist(), rank_units(readout, 0, "contribution").tolist()
     ([0, 2, 1], [1, 0, 2])
+    >>> rank_units(readout, 0, "margin").tolist()  # sea leads by 2 + 0.6 + 0.5
+    [0, 1, 2]
     """
-    weight = readout.weight[readout.index_of(target)].astype(np.float64)
+    row = readout.index_of(target)
+    weight = readout.weight[row].astype(np.float64)
+    only = _only(scope, row)
     if by == "weight":
         return np.argsort(-weight, kind="stable")
     if by == "contribution":
         return np.argsort(-weight * readout.pooled64, kind="stable")
+    if by == "margin":
+        return _shortest_way(readout, only)[0].copy()
     if by == "random":
         return np.random.default_rng(_checked_seed(seed)).permutation(readout.units)
     raise ValueError(f"rank: no ranking {by!r}; choose one of {', '.join(RANKINGS)}")
+
+
+def _only(scope: str, target: int) -> int | None:
+    """Return the only class whose weights go with a unit in this scope, None for all, or raise ValueError."""
+    if scope not in SCOPES:
+        raise ValueError(f"scope: no scope {scope!r}; choose one of {', '.join(SCOPES)}")
+    return target if scope == "class" else None
 
 
 def _checked_seed(seed: int) -> int:
@@ -86,14 +111,76 @@ def _checked_seed(seed: int) -> int:
 
 
 @lru_cache(maxsize=2)
-def _exact_head(readout: Readout) -> tuple[np.ndarray, np.ndarray]:
-    """Contributions `W * f` (C, U) and bias (C,), on a grid where float64 sums are exact (see the module)."""
+def _exact_head(readout: Readout) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Contributions `W * f` (C, U), bias and logits (C,), on a grid where float64 sums are exact.
+
+    See the module's docstring.
+    """
     contributions, bias = readout.weight * readout.pooled64, readout.bias.astype(np.float64)
     bound = (np.abs(contributions).sum(axis=1) + np.abs(bias)).max()
     quantum = np.ldexp(1.0, int(np.frexp(bound)[1]) - 50)
     # The 0.0 turns -0.0 into 0.0, which then stays: equal logits have equal bytes.
     exact, exact_bias = (np.rint(values / quantum) * quantum + 0.0 for values in (contributions, bias))
-    return _frozen(exact), _frozen(exact_bias)
+    return _frozen(exact), _frozen(exact_bias), _frozen(exact_bias + exact.sum(axis=1))
+
+
+def _scoped(readout: Readout, only: int | None) -> tuple[np.ndarray, np.ndarray]:
+    """Logits with everything dropped (C,), and what each logit loses with each unit (C, U): exact.
+
+    `only` is the class whose weights alone go, None for all; see `_only`.
+    """
+    contributions, bias, intact = _exact_head(readout)
+    if only is None:
+        return bias, contributions
+    # Only the target's row can lose anything: what the other rows hold becomes part of the base.
+    base, effects = intact.copy(), np.zeros_like(contributions)
+    base[only], effects[only] = bias[only], contributions[only]
+    return base, effects
+
+
+@lru_cache(maxsize=2)  # the ranking `margin` and `Sweep.smallest_flip` ask one after the other
+def _shortest_way(readout: Readout, only: int | None) -> tuple[np.ndarray, int | None]:
+    """All units in the order that takes the prediction's lead fastest, and how many of them flip it.
+
+    The order, (U,) int64, is the ranking `margin`; the number is None if no set of units flips the
+    prediction. `Sweep.smallest_flip` has the proof.
+    """
+    effects, intact = _scoped(readout, only)[1], _exact_head(readout)[2]
+    old = int(intact.argmax())
+    rivals = _rivals(intact, old, only)
+    gaps = effects[old] - effects[rivals]
+    row, count = _first_past(intact[rivals] - intact[old], gaps, rivals < old)
+    return _frozen(np.argsort(-gaps[row], kind="stable")), count
+
+
+def _rivals(intact: np.ndarray, old: int, only: int | None) -> np.ndarray:
+    """Return the classes, ascending, that dropping units might bring past the prediction `old`: (R,) int64.
+
+    Where only one row can be touched there is one: that class itself, or the runner-up, who stays ahead of
+    the others. A single class is its own rival, which it never passes.
+    """
+    others = np.delete(np.arange(len(intact)), old)
+    if not len(others):
+        return np.array([old])
+    if only is None:
+        return others
+    return np.array([others[intact[others].argmax()] if only == old else only])
+
+
+def _first_past(leads: np.ndarray, gaps: np.ndarray, wins_ties: np.ndarray) -> tuple[int, int | None]:
+    """Find the rival that passes the prediction with the fewest units, and their number.
+
+    Returns the rival's row and the number. Of several rivals, the one that comes furthest past; where none
+    can pass, the one that comes closest, and None. Takes the rivals' leads over the prediction, all at most 0
+    (R,), what each gains with each unit dropped (R, U), and whether it wins ties (R,).
+    """
+    reach = leads + np.maximum(gaps, 0).sum(axis=1)  # the best that any set of units does for it
+    if not ((reach > 0) | ((reach == 0) & wins_ties)).any():
+        return int(reach.argmax()), None
+    after = leads[:, None] - np.cumsum(np.sort(-gaps, axis=1), axis=1)
+    passed = (after > 0) | ((after == 0) & wins_ties[:, None])
+    count = int(passed.any(axis=0).argmax()) + 1
+    return int(np.where(passed[:, count - 1], after[:, count - 1], -np.inf).argmax()), count
 
 
 def _softmax(logits: np.ndarray) -> np.ndarray:
@@ -132,7 +219,8 @@ class Sweep:
     target
         The class whose units are ranked: an index, a label, or None for the prediction on the intact network.
     rank
-        One of `RANKINGS`.
+        One of `RANKINGS`; see `rank_units`. With `"margin"` and the prediction as the target, `flip.k` is as
+        small as any order of units can make it: it is the count of `smallest_flip`.
     scope
         `"unit"`: a dropped unit is silent for every class (unit ablation, Bau et al. 2020).
         `"class"`: only the target's weights are zeroed, the rows of the other classes stay.
@@ -170,24 +258,16 @@ class Sweep:
 
     def __post_init__(self) -> None:
         """Check the choices, and settle the target and the ranking."""
-        if self.scope not in SCOPES:
-            raise ValueError(f"scope: no scope {self.scope!r}; choose one of {', '.join(SCOPES)}")
-        contributions, bias = _exact_head(self.readout)
-        intact = bias + contributions.sum(axis=1)
+        intact = _exact_head(self.readout)[2]
         target = int(intact.argmax()) if self.target is None else self.readout.index_of(self.target)
-        ranking = rank_units(self.readout, target, self.rank, self.seed)
-        if self.scope == "class":
-            # Only the target's row can lose anything: what the other rows hold becomes part of the base.
-            base = intact.copy()
-            base[target] = bias[target]
-            row, contributions = contributions[target], np.zeros_like(contributions)
-            contributions[target] = row
+        base, effects = _scoped(self.readout, _only(self.scope, target))
+        ranking = rank_units(self.readout, target, self.rank, self.seed, self.scope)
         settled = {
             "target": target,
             "seed": _checked_seed(self.seed),
             "ranking": _frozen(ranking.astype(np.int64)),
-            "_base": bias if self.scope == "unit" else base,  # (C,): the logits with everything dropped
-            "_effects": contributions,  # (C, U): what each logit loses with each unit
+            "_base": base,  # (C,): the logits with everything dropped
+            "_effects": effects,  # (C, U): what each logit loses with each unit
             "_map_sums": lru_cache(maxsize=8)(partial(_map_sums, self.readout, ranking)),
             "_bands": {},
         }
@@ -324,7 +404,7 @@ class Sweep:
         target. In scope `"class"` only the target's row can be touched: the set dethrones the target or,
         where the target is not the prediction, enthrones it. None if no set changes the prediction. Of
         several smallest sets, the one that brings a rival furthest past the old prediction; its units come
-        in the order of their effect, greatest first.
+        in the order of their effect, greatest first: they are the first of the ranking `"margin"`.
 
         Proof. Let p be the prediction and r a rival, and let d[u] be the amount by which silencing u lowers
         p's lead over r. Silencing a set S lowers the lead by the sum of d over S, so among the sets of n
@@ -333,17 +413,11 @@ class Sweep:
         SOME rival passes p, so the shortest prefix over all rivals is the smallest set of all. Ties go to the
         lower index, as everywhere, and the sums are exact (see the module): rounding cannot spoil this.
         """
-        intact = self._logits(0, 0)
-        old = int(intact.argmax())
-        gaps = self._effects[old] - self._effects
-        leads = (intact - intact[old])[:, None] - np.cumsum(np.sort(-gaps, axis=1), axis=1)
-        passed = (leads > 0) | ((leads == 0) & (np.arange(len(intact)) < old)[:, None])
-        if not passed.any():
+        order, count = _shortest_way(self.readout, _only(self.scope, self.target))
+        if count is None:
             return None
-        count = int(passed.any(axis=0).argmax()) + 1
-        rival = int(np.where(passed[:, count - 1], leads[:, count - 1], -np.inf).argmax())
-        units = np.argsort(-gaps[rival], kind="stable")[:count]
-        index = int((intact - self._effects[:, units].sum(axis=1)).argmax())
+        units = order[:count]
+        index = int((self._logits(0, 0) - self._effects[:, units].sum(axis=1)).argmax())
         return SmallestFlip(count, tuple(units.tolist()), index, self.readout.labels[index])
 
     def random_band(self, orders: int = 20, low: float = 5, high: float = 95) -> np.ndarray:
@@ -357,18 +431,30 @@ class Sweep:
         key = (orders, low, high)
         if key not in self._bands:
             rng = np.random.default_rng([self.seed, 1])
-            curves = [self._random_curve(rng.permutation(self.units)) for _ in range(orders)]
+            curves = self._curves_of([rng.permutation(self.units) for _ in range(orders)])
             self._bands[key] = _frozen(np.percentile(curves, [low, high], axis=0).astype(np.float32))
         return self._bands[key]
 
-    def _random_curve(self, order: np.ndarray) -> np.ndarray:
-        """The target's probability as the units of `order` are dropped: (U + 1,) float64."""
-        sums = _prefix_sums(self._effects.T[order])
-        logits = self._base + (sums[-1] - sums)
+    def _curves_of(self, orders: list[np.ndarray]) -> np.ndarray:
+        """The target's probability as the units of each order are dropped: (len(orders), U + 1) float64.
+
+        All orders go through the ks together, from the empty network up: what a step touches fits the cache,
+        and the sums are exact in this order as in any.
+        """
+        steps = np.stack(orders, axis=1)
+        rises = np.ascontiguousarray((self._effects - self._effects[self.target]).T)
+        ahead = np.tile(self._base - self._base[self.target], (len(orders), 1))  # of the target, (orders, C)
+        gained, odds = np.empty_like(ahead), np.empty(ahead.shape, np.float32)
+        total = np.empty((self.units + 1, len(orders)))
         # The exponentials in float32 are several times faster; one that overflows is a probability of 0.
         with np.errstate(over="ignore"):
-            odds = np.exp((logits - logits[:, [self.target]]).astype(np.float32))
-            return 1 / odds.sum(axis=1, dtype=np.float64)
+            for k in range(self.units, -1, -1):
+                np.copyto(odds, ahead, casting="same_kind")
+                np.exp(odds, out=odds).sum(axis=1, dtype=np.float64, out=total[k])
+                if k:
+                    # Mode "clip" writes straight into `out`; no index is out of range.
+                    ahead += np.take(rises, steps[k - 1], axis=0, out=gained, mode="clip")
+        return 1 / total.T
 
     def heirs(self, count: int = 3) -> tuple[int, ...]:
         """Return the classes that inherit the target's probability, at most `count`, the greatest heir first.

@@ -20,22 +20,25 @@ from unitdrop.figure import (
     FAINT,
     GREY,
     INK,
-    LARGEST,
     PAPER,
-    SMALLEST,
     TARGET,
     TRAY,
+    _Drawn,
     _font,
+    _lay,
     _line,
     _number,
     _patch,
     _Sheet,
+    _whole,
 )
 from unitdrop.sweep import Sweep
 
 __all__ = ["Unit", "UnitsFigure", "units"]
 
 WIDTH, HEIGHT = 960, 330
+NARROW = 640  # the width of the design for fewer tiles
+BROAD = 2.4  # times as wide as high, at least, for the design of that width
 MOST = 10  # tiles in a row
 SERVED = 3  # classes named for a unit
 OPACITY = 0.75
@@ -121,18 +124,6 @@ dropped=True, next=False)
     return tuple(_unit(sweep, rank, not low <= rank < high, rank == following) for rank in ranks)
 
 
-def _whole(name: str, value: int, least: int, most: int | None) -> int:
-    """Return a whole number in range, or raise ValueError."""
-    try:
-        number = operator.index(value)
-    except TypeError:
-        number = least - 1
-    if number < least or (most is not None and number > most):
-        span = f"of at least {least}" if most is None else f"from {least} to {most}"
-        raise ValueError(f"{name}: expected a whole number {span}, got {value!r}; pass one in that range")
-    return number
-
-
 def _next(low: int, high: int, end: str) -> int:
     if end not in ("top", "bottom"):
         raise ValueError(f"end: expected 'top' or 'bottom', got {end!r}; pass the end that k runs along")
@@ -150,7 +141,7 @@ def _unit(sweep: Sweep, rank: int, dropped: bool, following: bool) -> Unit:
 
 # ---------------------------------------------------------------------------------------------- drawing
 
-LEFT, RIGHT, GAP = 134, 936, 8  # the row of tiles, and what is between two of them
+LEFT, MARGIN, GAP = 134, 24, 8  # the row of tiles, what is beside it, and between two of them
 STATE, RANK, NAME = 52, 70, 84  # baselines above the image
 PICTURE, TALL = 92, 92  # its top and its height
 NUMBERS = (201, 216, 231)
@@ -173,6 +164,7 @@ class _Tile:
         self._veil.set_alpha(0.62)
         self._cross = [sheet.add(canvas, _line(LOST, 1.6, zorder=4), moving=True) for _ in range(2)]
         self._frame = sheet.add(canvas, _patch("none", INK, 2.0, zorder=5), moving=True)
+        self._mark = sheet.add(canvas, _patch("none", TARGET[0], 4.0, zorder=6), moving=True)
         self._state = sheet.text(0, STATE, SIZE, bold=True, ha="center", moving=True)
         self.box: tuple[float, float, float, float] = (0, 0, 0, 0)
 
@@ -184,7 +176,7 @@ class _Tile:
     @property
     def _artists(self) -> tuple:
         words = (self._rank, self._name, *self._numbers, *self._classes, self._state)
-        return (*words, self._ground, self._veil, *self._cross, self._frame)
+        return (*words, self._ground, self._veil, *self._cross, self._frame, self._mark)
 
     def lay_out(self, unit: Unit, left: float, width: float, target: str) -> None:
         """Write all that stays put while k moves; ``left`` and ``width`` in design pixels."""
@@ -195,7 +187,7 @@ class _Tile:
         self._frame.set_bounds(left - 3, FRAME[0], width + 6, FRAME[1])
         self._veil.set_bounds(left - 2, FRAME[0] + 18, width + 4, FRAME[1] - 18)
         for text in (self._rank, self._name, *self._numbers, *self._classes, self._state):
-            text.set_x((left + width / 2) / WIDTH)
+            text.set_x((left + width / 2) / self._sheet.design[0])
         self._rank.set_text(f"rank {unit.rank}")
         self._name.set_text(f"unit {unit.unit}")
         for text, value in zip(self._numbers, (unit.weight, unit.mean, unit.contribution), strict=True):
@@ -210,9 +202,11 @@ class _Tile:
             text.set(text=self._sheet.fit(label, width, SIZE, own, mark), color=TARGET[0] if own else INK)
             text.set_fontproperties(_font(SIZE, own))
 
-    def update(self, unit: Unit, place: tuple[int, int, int, int]) -> None:
+    def update(self, unit: Unit, place: tuple[int, int, int, int], looked: bool) -> None:
         """Mark what the window does to the unit; ``place`` is the image's, in design pixels."""
         left, top, width, height = place
+        self._mark.set_bounds(*place)
+        self._mark.set_visible(looked)
         self._veil.set_visible(unit.dropped)
         for line, ends in zip(self._cross, ((0, 1), (1, 0)), strict=True):
             line.set_visible(unit.dropped)
@@ -228,48 +222,53 @@ class _Row:
     NOTES = (
         "Each unit's own activation over the image; colours from 0 to that unit's own maximum. "
         "Contribution = weight × mean activation.",
+        "Each unit's own activation; colours from 0 to its own maximum. Contribution = weight × mean.",
         f"Serves most: the {SERVED} classes with the largest weights on the unit; {DIAMOND} is the target.",
     )
 
     def __init__(self, sheet: _Sheet) -> None:
-        self._sheet = sheet
-        self._heading = sheet.text(24, 26, 13, bold=True)
-        self._how = sheet.text(RIGHT, 26, 9.5, color=GREY, ha="right")
+        self._sheet, self._right = sheet, sheet.design[0] - MARGIN
+        self._broad = sheet.design[0] == WIDTH
+        self._heading = sheet.text(MARGIN, 26, 13, bold=True)
+        self._how = sheet.text(self._right, 26, 9.5, color=GREY, ha="right")
         named = zip((*NUMBERS, CLASSES[0]), ("weight", "mean activation", "contribution", "serves most"),
                     strict=True)  # fmt: skip
         for y, words in named:
-            sheet.text(24, y, SIZE, color=GREY).set_text(words)
-        for y, words in zip((306, 320), self.NOTES, strict=True):
-            sheet.text(24, y, SIZE, color=GREY).set_text(sheet.fit(words, RIGHT - 24, SIZE))
-        canvas = sheet.axes(0, 0, WIDTH, HEIGHT)
-        canvas.set(xlim=(0, WIDTH), ylim=(HEIGHT, 0))
+            sheet.text(MARGIN, y, SIZE, color=GREY).set_text(words)
+        for y, words in zip((306, 320), (self.NOTES[not self._broad], self.NOTES[-1]), strict=True):
+            text = sheet.text(MARGIN, y, SIZE, color=GREY)
+            text.set_text(sheet.fit(words, self._right - MARGIN, SIZE))
+        canvas = sheet.axes(0, 0, *sheet.design)
+        canvas.set(xlim=(0, sheet.design[0]), ylim=(HEIGHT, 0))
         for y in (NUMBERS[0] - 12, CLASSES[0] - 13):
-            sheet.add(canvas, _line(FAINT, 0.9)).set_data([24, RIGHT], [y, y])
+            sheet.add(canvas, _line(FAINT, 0.9)).set_data([MARGIN, self._right], [y, y])
         self.tiles = [_Tile(sheet, canvas) for _ in range(MOST)]
 
     def lay_out(self, sweep: Sweep, shown: tuple[Unit, ...], count: int) -> None:
-        width = (RIGHT - LEFT - GAP * (count - 1)) / count
+        width = (self._right - LEFT - GAP * (count - 1)) / count
         for i, tile in enumerate(self.tiles):
             if i < len(shown):
                 tile.lay_out(shown[i], LEFT + i * (width + GAP), width, sweep.label)
             else:
                 tile.hide()
         ranks = f"ranks {shown[0].rank} to {shown[-1].rank}" if len(shown) > 1 else f"rank {shown[0].rank}"
-        heading = f"Units in ranking order, {ranks}"
+        heading = f"Units in ranking order, {ranks}" if self._broad else f"Units of {ranks}"
         self._heading.set_text(heading)
         order = f"random order, seed {sweep.seed}" if sweep.rank == "random" else f"ranked by {sweep.rank}"
-        facts = f"{sweep.units} units · {order} · scope {sweep.scope} · target {DIAMOND} {sweep.label}"
-        room = RIGHT - 24 - self._sheet.measure(heading, 13, True) - 20
+        scope = f" · scope {sweep.scope}" if self._broad else ""
+        facts = f"{sweep.units} units · {order}{scope} · target {DIAMOND} {sweep.label}"
+        room = self._right - MARGIN - self._sheet.measure(heading, 13, True) - 20
         self._how.set_text(self._sheet.fit(facts, room, 9.5))
 
 
-class UnitsFigure:
+class UnitsFigure(_Drawn):
     """One figure that shows the units of any sweep.
 
     Parameters
     ----------
     width, height : int
-        Pixels, 160 to 4096 each. The layout is drawn up for 960 x 330 and scales from there.
+        Pixels, 160 to 4096 each. The layout is drawn up for 960 x 330 or, where the picture is less than
+        2.4 times as wide as high, for 640 x 330, and scales from there.
 
     Raises
     ------
@@ -289,14 +288,13 @@ class UnitsFigure:
     """
 
     def __init__(self, width: int = WIDTH, height: int = HEIGHT) -> None:
-        for name, value in (("width", width), ("height", height)):
-            _whole(f"UnitsFigure({name}=...)", value, SMALLEST, LARGEST)
-        self.size = (int(width), int(height))
-        self._sheet: _Sheet | None = _Sheet(*self.size, design=(WIDTH, HEIGHT))
+        super().__init__(width, height)
         self._row = _Row(self._sheet)
         self._drawn: tuple | None = None
-        self._background: np.ndarray | None = None
         self._places: list[tuple[np.ndarray, tuple[int, int]]] = []
+
+    def _design(self) -> tuple[int, int]:
+        return WIDTH if self.size[0] >= BROAD * self.size[1] else NARROW, HEIGHT
 
     def show(
         self,
@@ -307,6 +305,7 @@ class UnitsFigure:
         count: int = 8,
         end: str = "top",
         cmap: str = "inferno",
+        looked: int | None = None,
     ) -> np.ndarray:
         """Draw the units of ``count`` ranks, from rank ``first`` on, as a window finds them.
 
@@ -318,6 +317,8 @@ class UnitsFigure:
             Tiles in the row, 1 to 10; where the ranking ends, places stay empty.
         cmap : str
             Name of a matplotlib colour map.
+        looked : int, optional
+            A unit (its channel) whose image is framed, if it is in the row.
 
         Returns
         -------
@@ -331,16 +332,33 @@ class UnitsFigure:
         RuntimeError
             If the figure has been closed.
         """
-        if self._sheet is None:
-            raise RuntimeError("UnitsFigure.show: this figure is closed; make a new one")
+        self._check_open()
         count = _whole("count", count, 1, MOST)
         shown = units(sweep, top, bottom, first, count, end)
         if self._drawn is None or self._drawn[0] is not sweep or self._drawn[1:] != (shown[0].rank, count):
             self._lay_out(sweep, shown, count)
         colours = [self._colours(sweep, unit, i, cmap) for i, unit in enumerate(shown)]
         for unit, tile, (base, corner) in zip(shown, self._row.tiles, self._places, strict=False):
-            tile.update(unit, self._in_design(base, corner))
+            tile.update(unit, self._in_design(base, corner), unit.unit == looked)
         return self._sheet.compose(self._background, lambda pixels: self._paste(pixels, colours))
+
+    def tile_at(self, x: float, y: float, count: int = 8) -> int | None:
+        """Which of ``count`` tiles a point of the picture is on: 0 to count - 1; None if it is on none.
+
+        ``x`` and ``y`` are parts of the width and of the height, from the top left corner.
+
+        Examples
+        --------
+        >>> figure = UnitsFigure()
+        >>> figure.tile_at(0.5, 0.5), figure.tile_at(0.05, 0.5)
+        (3, None)
+        >>> figure.close()
+        """
+        across = self._design()[0]
+        step = (across - MARGIN + GAP - LEFT) / count
+        tile = (x * across - LEFT + GAP / 2) // step
+        inside = FRAME[0] <= y * HEIGHT <= FRAME[0] + FRAME[1]
+        return int(tile) if inside and 0 <= tile < count else None
 
     def _lay_out(self, sweep: Sweep, shown: tuple[Unit, ...], count: int) -> None:
         """Draw everything that stays put while k moves, and keep its pixels."""
@@ -363,12 +381,5 @@ class UnitsFigure:
         return heatmap.overlay(self._places[i][0], map, (0.0, peak if peak > 0 else 1.0), cmap, OPACITY)
 
     def _paste(self, pixels: np.ndarray, colours: list[np.ndarray]) -> None:
-        for blended, (_, (y, x)) in zip(colours, self._places, strict=True):
-            pixels[y : y + blended.shape[0], x : x + blended.shape[1], :3] = blended
-
-    def close(self) -> None:
-        """Let go of the figure, its canvas and its artists; closing twice is fine."""
-        if self._sheet is not None:
-            self._sheet.figure.clear()
-        self._sheet = self._row = self._drawn = self._background = None
-        self._places = []
+        for blended, (_, corner) in zip(colours, self._places, strict=True):
+            _lay(blended, pixels, corner)

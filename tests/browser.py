@@ -1,7 +1,7 @@
-"""A real JupyterLab in a real Chromium, for the browser test and for the screenshot in Media.
+"""A real JupyterLab, Notebook 7 or Voilà in a real Chromium, for the tests and for the pictures in Media.
 
-Everything listens on the loopback interface only, keeps its settings in a temporary folder, and is gone when
-the `with` block ends, on every path.
+Everything listens on the loopback interface only, keeps its settings in a temporary folder, reaches nothing
+beyond this machine, and is gone when the `with` block ends, on every path.
 """
 
 from __future__ import annotations
@@ -71,38 +71,63 @@ def _free_port() -> int:
 
 
 @contextmanager
-def jupyterlab(folder: Path, theme: str = "JupyterLab Light") -> Iterator[str]:
+def jupyterlab(folder: Path, theme: str = "JupyterLab Light", package: Path = REPO) -> Iterator[str]:
     """Serve a folder; gives the address of its JupyterLab, with ``{}`` where the notebook's name goes."""
-    with tempfile.TemporaryDirectory(prefix="unitdrop-lab-", ignore_cleanup_errors=True) as config:
-        port, token = _free_port(), secrets.token_hex(16)
-        old = os.environ.get("PYTHONPATH")
-        paths = os.pathsep.join([str(REPO), *([old] if old else [])])
-        environment = os.environ | {"PYTHONPATH": paths} | _settings(Path(config), theme)
-        command = [sys.executable, "-m", "jupyterlab", "--no-browser", "--ip=127.0.0.1", f"--port={port}",
-                   "--ServerApp.port_retries=0", f"--IdentityProvider.token={token}",
-                   "--LabApp.expose_app_in_browser=True", f"--ServerApp.root_dir={folder}"]  # fmt: skip
-        if hasattr(os, "geteuid") and os.geteuid() == 0:
-            command.append("--allow-root")
-        log = Path(config) / "server.log"
-        with open(log, "wb") as output:
-            server = subprocess.Popen(command, stdout=output, stderr=output, env=environment, cwd=folder)
-        try:
-            _await_server(server, f"http://127.0.0.1:{port}/api/status?token={token}", log)
-            yield f"http://127.0.0.1:{port}/lab/tree/{{}}?reset&token={token}"
-        finally:
-            _stop(server)
+    port, token = _free_port(), secrets.token_hex(16)
+    command = [sys.executable, "-m", "jupyterlab", "--LabApp.expose_app_in_browser=True",
+               *_flags(folder, port, token)]  # fmt: skip
+    with _serving(command, folder, port, f"api/status?token={token}", package, theme):
+        yield f"http://127.0.0.1:{port}/lab/tree/{{}}?reset&token={token}"
 
 
 @contextmanager
-def _serving(command: list[str], folder: Path, port: int, probe: str, **more: str) -> Iterator[None]:
+def notebook7(folder: Path, theme: str = "JupyterLab Light", package: Path = REPO) -> Iterator[str]:
+    """Serve a folder; gives the address of its Notebook 7, with ``{}`` where the notebook's name goes."""
+    port, token = _free_port(), secrets.token_hex(16)
+    command = [sys.executable, "-m", "notebook", "--JupyterNotebookApp.expose_app_in_browser=True",
+               *_flags(folder, port, token)]  # fmt: skip
+    with _serving(command, folder, port, f"api/status?token={token}", package, theme):
+        yield f"http://127.0.0.1:{port}/notebooks/{{}}?token={token}"
+
+
+@contextmanager
+def voila(package: Path, *flags: str) -> Iterator[str]:
+    """Serve the panel alone with the command that a user would type in a checkout; gives its address."""
+    port = _free_port()
+    command = [sys.executable, "-m", "unitdrop", "app", "--no-browser", f"--port={port}",
+               "--Voila.ip=127.0.0.1", "--Voila.port_retries=0", *flags]  # fmt: skip
+    with _serving(command, package, port, "voila/static/voila.js", package):
+        yield f"http://127.0.0.1:{port}/"
+
+
+def checkout(folder: Path) -> Path:
+    """Copy the package and its notebooks, so that what a panel saves is not left in the repository."""
+    for part in ("unitdrop", "notebooks"):
+        ignored = shutil.ignore_patterns("*.gif", ".*", "__pycache__")
+        shutil.copytree(REPO / part, folder / part, ignore=ignored)
+    return folder
+
+
+def _flags(folder: Path, port: int, token: str) -> list[str]:
+    """What JupyterLab and Notebook 7 are told."""
+    flags = ["--no-browser", "--ip=127.0.0.1", f"--port={port}", "--ServerApp.port_retries=0",
+             f"--IdentityProvider.token={token}", f"--ServerApp.root_dir={folder}"]  # fmt: skip
+    root = hasattr(os, "geteuid") and os.geteuid() == 0
+    return [*flags, "--allow-root"] if root else flags
+
+
+@contextmanager
+def _serving(
+    command: list[str], folder: Path, port: int, probe: str, package: Path, theme: str = "JupyterLab Light"
+) -> Iterator[None]:
     """Run a server in a folder, with settings of its own, from when it answers until the block ends."""
     with tempfile.TemporaryDirectory(prefix="unitdrop-server-", ignore_cleanup_errors=True) as config:
-        paths = os.pathsep.join(filter(None, [str(REPO), os.environ.get("PYTHONPATH")]))
-        settings = _settings(Path(config), "JupyterLab Light")
-        environment = os.environ | {"PYTHONPATH": paths} | settings | more
+        paths = os.pathsep.join(filter(None, [str(package), os.environ.get("PYTHONPATH")]))
+        environment = os.environ | _settings(Path(config), theme) | _offline(Path(config))
         log = Path(config) / "server.log"
         with open(log, "wb") as output:
-            server = subprocess.Popen(command, stdout=output, stderr=output, env=environment, cwd=folder)
+            server = subprocess.Popen(command, stdout=output, stderr=output, cwd=folder,
+                                      env=environment | {"PYTHONPATH": paths})  # fmt: skip
         try:
             _await_server(server, f"http://127.0.0.1:{port}/{probe}", log)
             yield
@@ -110,28 +135,12 @@ def _serving(command: list[str], folder: Path, port: int, probe: str, **more: st
             _stop(server)
 
 
-@contextmanager
-def notebook7(folder: Path) -> Iterator[str]:
-    """Serve a folder; gives the address of its Notebook 7, with ``{}`` where the notebook's name goes."""
-    port, token = _free_port(), secrets.token_hex(16)
-    command = [sys.executable, "-m", "notebook", "--no-browser", "--ip=127.0.0.1", f"--port={port}",
-               "--ServerApp.port_retries=0", f"--IdentityProvider.token={token}",
-               "--JupyterNotebookApp.expose_app_in_browser=True",
-               f"--ServerApp.root_dir={folder}"]  # fmt: skip
-    if hasattr(os, "geteuid") and os.geteuid() == 0:
-        command.append("--allow-root")
-    with _serving(command, folder, port, f"api/status?token={token}"):
-        yield f"http://127.0.0.1:{port}/notebooks/{{}}?token={token}"
-
-
-@contextmanager
-def voila(folder: Path, *flags: str) -> Iterator[str]:
-    """Serve the panel alone with the command that a user would type; gives its address."""
-    port = _free_port()
-    command = [sys.executable, "-m", "unitdrop", "app", "--no-browser", f"--port={port}",
-               "--Voila.ip=127.0.0.1", "--Voila.port_retries=0", *flags]  # fmt: skip
-    with _serving(command, folder, port, "voila/static/voila.js"):
-        yield f"http://127.0.0.1:{port}/"
+def _offline(folder: Path) -> dict[str, str]:
+    """An environment in which nothing is downloaded: a proxy where nobody listens, caches that are empty."""
+    proxies = {name: "http://127.0.0.1:9" for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY")}
+    proxies |= {"NO_PROXY": "127.0.0.1,localhost"}
+    caches = {name: str(folder / name.lower()) for name in ("TORCH_HOME", "UNITDROP_CACHE")}
+    return proxies | {name.lower(): value for name, value in proxies.items()} | caches
 
 
 def _await_server(server: subprocess.Popen, address: str, log: Path) -> None:
@@ -165,6 +174,7 @@ def page(width: int = 1280, height: int = 900, scale: float = 1) -> Iterator:
             view = {"width": width, "height": height}
             context = chromium.new_context(viewport=view, device_scale_factor=scale)
             context.set_default_timeout(PATIENCE * 1000)
+            context.grant_permissions(["clipboard-read", "clipboard-write"])
             yield context.new_page()
         finally:
             chromium.close()
@@ -221,3 +231,39 @@ def await_new_frame(page, before: str) -> str:
         arg=before,
     )
     return frame_source(page)
+
+
+# What stands out of the panel or of anything around it that hides the rest, and words that do not fit.
+CUT_OFF = """panel => {
+  const hides = e => e === panel || getComputedStyle(e).overflowX !== 'visible'
+  const found = [], parts = 'button, select, input, textarea, img, .widget-label, .widget-readout, .noUi-base'
+  for (const part of panel.querySelectorAll(parts)) {
+    const box = part.getBoundingClientRect(), words = part.matches('button, .widget-label')
+    if (!box.width || !part.checkVisibility({visibilityProperty: true})) continue
+    const around = [document.documentElement]
+    for (let e = part.parentElement; e; e = e.parentElement) if (hides(e)) around.push(e)
+    const out = around.map(e => e.getBoundingClientRect())
+      .some(({left, right}) => box.left < left - 1 || box.right > right + 1)
+    const full = words && part.scrollWidth > part.clientWidth + 1
+    if (out || full) found.push(`${out ? 'out' : 'full'}: ${part.outerHTML.slice(0, 300)}`)
+  }
+  return found }"""
+
+
+def cut_off(page) -> list[str]:
+    """Return the parts of the panel that are not seen whole."""
+    return page.locator(".ud-panel").first.evaluate(CUT_OFF)
+
+
+def run_again(page) -> None:
+    """Run the cell of the panel once more."""
+    page.evaluate(
+        "() => { const notebook = jupyterapp.shell.currentWidget.content;"
+        " notebook.activeCellIndex = notebook.widgets.findIndex(c => c.model.id === 'panel') }"
+    )
+    _command(page, "notebook:run-cell")
+
+
+def change_theme(page, name: str) -> None:
+    """Let JupyterLab or Notebook 7 be light or dark."""
+    page.evaluate(f"jupyterapp.commands.execute('apputils:change-theme', {{theme: 'JupyterLab {name}'}})")

@@ -850,6 +850,9 @@ def test_a_second_setting_stands_beside_the_first_on_the_same_k(made, beside):
     assert controls.beside_frame.layout.display is None
     assert bytes(controls.beside_frame.value) == jpeg(pixels)
     assert expected.target == a_panel.state.target == 2 and expected.k == 3
+    named = {"scope": ["scope unit", "scope class"], "rank": ["ranking weight", "ranking random"],
+             "image": ["image 1", "image 3"]}  # fmt: skip
+    assert [caption.value for caption in controls.captions] == named[field]
     controls.beside.value = ()
     assert controls.beside_frame.layout.display == "none" and bytes(controls.beside_frame.value) == b""
 
@@ -911,6 +914,12 @@ def test_a_dropped_file_that_is_too_large_is_refused(made):
     drop(a_panel, "big.png", bytes(LIMIT + 1))
     assert "big.png: larger than 8 MB; give its folder" in a_panel._controls.error.value
     assert len(a_panel._sources) == 3
+
+
+def test_what_the_page_refuses_is_said_where_it_can_be_seen(made):
+    a_panel = made()
+    a_panel._controls.touch._handle_custom_msg({"kind": "refused", "words": "<b>.png: 9.0 MB"}, [])
+    assert "&lt;b&gt;.png: 9.0 MB" in a_panel._controls.error.value
 
 
 def test_a_folder_replaces_the_images_and_an_empty_path_brings_them_back(made, folder):

@@ -23,11 +23,16 @@ _STYLE = """<style>
   overflow: hidden; text-overflow: ellipsis; white-space: nowrap; }
 .ud-panel select { text-overflow: ellipsis; }
 .ud-panel .ud-frame, .ud-panel .ud-beside { height: auto; border-radius: 4px; }
-.ud-panel.ud-pair .ud-frame, .ud-panel.ud-pair .ud-beside { flex: 1 1 420px; min-width: 0; max-width: 640px; }
+.ud-panel.ud-pair .ud-side { flex: 1 1 420px; max-width: min(100%, 640px); }
+.ud-panel .ud-caption { font-weight: bold; text-align: center; }
+.ud-panel .ud-upload { padding: 2px; }
 .ud-panel .ud-tiles { height: auto; align-self: flex-start; cursor: pointer; }
 .ud-panel.ud-over { outline: 3px dashed var(--jp-brand-color1, #1976d2); outline-offset: 2px; }
 .ud-panel .ud-line .widget-html-content { line-height: 1.45; overflow-wrap: anywhere; }
 body[data-voila] .ud-panel { margin: 0 auto; }
+[data-jp-theme-light="false"] .ud-panel select { background-image: url("data:image/svg+xml,%3Csvg \
+xmlns='http://www.w3.org/2000/svg' viewBox='0 0 18 18'%3E%3Cpath fill='%23ccc' \
+d='M5.2 5.9 9 9.7l3.8-3.8 1.2 1.2-5 5-5-5z'/%3E%3C/svg%3E"); }
 </style>"""
 
 
@@ -60,7 +65,9 @@ class Offer:
     kept : tuple of int
         The ranks that are kept, [lo, hi).
     weights : tuple of float, optional
-        The lightest and the heaviest weight kept; None where the ranking is not by weight.
+        The lightest and the heaviest weight kept, rounded; None where the ranking is not by weight.
+    captions : tuple of str
+        HTML over the picture and the one beside it; empty where there is none.
     models, images, classes, besides
         Options: (what is read, value) each.
     search : tuple of str
@@ -70,6 +77,7 @@ class Offer:
     units: int
     kept: tuple[int, int]
     weights: tuple[float, float] | None
+    captions: tuple[str, str]
     models: Options
     images: Options
     classes: Options
@@ -87,6 +95,7 @@ class Controls:
         self.error, self.status, self.notes = (
             widgets.HTML(layout=layout(flex="1 1 auto")).add_class("ud-line") for _ in range(3)
         )
+        self.captions = tuple(widgets.HTML().add_class("ud-caption") for _ in range(2))
         self.touch = Touch()
         self._make_choices()
         self._make_player()
@@ -126,11 +135,11 @@ class Controls:
         self.k = widgets.IntSlider(min=0, max=1, description="k", layout=layout(flex="1 1 300px"))
         self.k.style.description_width = "16px"
         self.play = widgets.Play(min=0, max=1, interval=PACE, layout=layout(flex="0 0 auto"))
-        self.play.tooltip = "Drop the units one after another; the last button begins again at the end."
+        self.play.tooltip = "Drop the units one after another; ■ goes back to 0, the last button plays on and on."
         self.bounce = widgets.ToggleButton(description="Bounce", layout=layout(width="72px", flex="0 0 auto"))
         self.bounce.tooltip = "Play there and back again."
         self.pace = widgets.IntSlider(PACE, min=20, max=500, step=10, description="ms a step",
-                                      layout=layout(flex="0 1 230px"))  # fmt: skip
+                                      layout=layout(flex="0 1 270px"))  # fmt: skip
         self.pace.style.description_width = "76px"
         self.pace.tooltip = "How long each k is shown while it plays, in milliseconds: less is faster."
         self.back, self.forth = _arrows("One unit fewer.", "One unit more.")
@@ -157,10 +166,10 @@ class Controls:
             ("save", "Save GIF", "film", "Write this sweep as an animation into the notebook's folder."),
             ("save_png", "Save PNG", "image", "Write this picture into the notebook's folder."),
         ):
-            place = layout(width="148px" if len(words) > 12 else "106px")
+            place = layout(width="auto")
             button = widgets.Button(description=words, icon=icon, tooltip=tooltip, layout=place)
             setattr(self, name, button)
-        self.units = widgets.ToggleButton(description="Units", icon="th", layout=layout(width="96px"))
+        self.units = widgets.ToggleButton(description="Units", icon="th", layout=layout(width="auto"))
         self.units.tooltip = "The units around the next one to go: map, weight, the classes they serve."
 
     def _make_options(self) -> None:
@@ -202,7 +211,7 @@ class Controls:
                                    continuous_update=False, layout=layout(flex="1 1 340px"))  # fmt: skip
         self.folder.style.description_width = "48px"
         self.folder.tooltip = "Offer the images of this folder instead; empty: those of the start."
-        self.code = widgets.Textarea(rows=12, layout=layout(width="100%"))
+        self.code = widgets.Textarea(rows=12, layout=layout(width="auto"))
         self.code.tooltip = "Python that makes this picture."
         self.settings = widgets.Text(description="Settings", continuous_update=False,
                                      layout=layout(flex="1 1 340px"))  # fmt: skip
@@ -229,11 +238,14 @@ class Controls:
             row(self.back, self.k, self.forth, self.play, self.bounce, self.pace),
             row(self.kept, weights),
             self.error,
-            row(self.frame, self.beside_frame),
+            row(*(
+                widgets.VBox(side, layout=layout(max_width="100%")).add_class("ud-side")
+                for side in zip(self.captions, (self.frame, self.beside_frame), strict=True)
+            )),
             self.tiles,
             self.steps,
-            row(self.end, self.rank, self.seed, self.scope, self.curves),
-            row(self.cam, self.scale, self.cmap, self.opacity),
+            row(self.end, self.rank, self.seed, self.scope, self.curves, self.cam, self.scale, self.cmap,
+                self.opacity),
             row(self.to_flip, self.smallest, self.reset, self.units, self.save, self.save_png, self.status),
             self.more,
             self.notes,
@@ -253,16 +265,17 @@ class Controls:
         self._fit(offer.units)
         self.kept.value = offer.kept
         for widget, weight in zip((self.lightest, self.heaviest), offer.weights or (0, 0), strict=True):
-            widget.value, widget.layout.display = float(f"{weight:.4g}"), None if offer.weights else "none"
+            widget.value, widget.layout.display = weight, None if offer.weights else "none"
+        for widget, words in zip(self.captions, offer.captions, strict=True):
+            widget.value, widget.layout.display = words, None if words else "none"
         for widget, options, value in (
             (self.image, offer.images, state.image), (self.images, offer.images, state.image),
             (self.target, offer.classes, state.target), (self.targets, offer.classes, state.target),
             (self.model, offer.models, state.model), (self.beside, offer.besides, state.beside),
         ):  # fmt: skip
             if widget.options != tuple(options):
-                with widget.hold_sync():
-                    widget.options = options
-                    widget.value = value
+                _offer_instead(widget, options)
+                widget.value = value
         self.search.options = offer.search
         for widget, name in self.watched():
             if widget.value != getattr(state, name):
@@ -316,6 +329,16 @@ def _menu(name: str, options: Sequence, tooltip: str) -> widgets.Dropdown:
     menu.style.description_width = "58px"
     menu.tooltip = tooltip
     return menu
+
+
+def _offer_instead(widget: widgets.Widget, options: Sequence) -> None:
+    """Give a widget other options, and a value that is told apart: a slider in the browser that hears of both
+    at once may move first, be stopped by the end of the old list, and ask for what stands there.
+    """
+    with widget.hold_sync():
+        index = min(widget.index or 0, len(options) - 1)
+        widget.options = options
+        widget.index = index
 
 
 def _arrows(*tooltips: str) -> tuple[widgets.Button, widgets.Button]:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import html
 import io
 import logging
 import threading
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import lru_cache
@@ -174,7 +176,8 @@ class Panel:
             self._waiting.close()
         over = None if self._controls is None else self._given_up
         self._waiting = Waiting(entry, self._arrived, self._trust, over)
-        self._root.children = [self._waiting.box, *self._root.children[-1:]] if over else [self._waiting.box]
+        below = [] if self._controls is None else [self._controls.box]
+        self._root.children = [self._waiting.box, *below]
         self._waiting.fetch()
 
     def _arrived(self, model: Any, wanted: Callable[[], bool]) -> None:
@@ -203,10 +206,10 @@ class Panel:
         for old in fetched[: max(len(fetched) - FETCHED + 1, 0)]:
             del self._models[old]
 
-    def _given_up(self, words: str, bad: bool) -> None:
+    def _given_up(self, waiting: Waiting, words: str, bad: bool) -> None:
         """The network that was waited for does not come: go on with what there is."""
         with self._lock:
-            if not self._closed.is_set():
+            if waiting is self._waiting and not self._closed.is_set():
                 self._root.children = [self._controls.box]
                 self._waiting.close()
                 if bad:
@@ -533,11 +536,21 @@ class Panel:
     def _offer(self, state: State) -> Offer:
         (top, bottom), units = state.window, self._units(state)
         ranked = self._sweep_of(state).weights_ranked[top : units - bottom]
-        weights = (float(ranked[-1]), float(ranked[0])) if state.rank == "weight" and len(ranked) else None
+        weights = _rounded(ranked[-1], ranked[0]) if state.rank == "weight" and len(ranked) else None
         used = {state.image, *(state.beside[1:] if state.beside[:1] == ("image",) else ())}
         images, beside = self._lists(frozenset({*self._offered} - self._bad.keys() | used))
         classes, search = self._classes.recall((state.model, state.image), self._named_classes)
-        return Offer(units, (top, units - bottom), weights, self._menu(), images, classes, beside, search)
+        captions = tuple(self._caption(each, state.beside) for each in (state, state.second))
+        return Offer(units, (top, units - bottom), weights, captions, self._menu(), images, classes, beside,
+                     search)  # fmt: skip
+
+    def _caption(self, state: State | None, beside: tuple) -> str:
+        """What tells a picture from the one beside it; nothing where there is none."""
+        if not beside:
+            return ""
+        if beside[0] == "image":
+            return html.escape(self._sources[state.image].name)
+        return f"{'ranking' if beside[0] == 'rank' else 'scope'} {getattr(state, beside[0])}"
 
     def _list_images(self, shown: frozenset[int]) -> tuple[tuple, tuple]:
         """Options for the menus of images, and of what may stand beside."""
@@ -549,7 +562,8 @@ class Panel:
         sweep = Sweep(self._readout(*key))
         intact, first, labels = sweep.probabilities(), sweep.prediction(), sweep.readout.labels
         order = sorted(range(len(intact)), key=lambda c: (c != first, -intact[c], c))
-        search = tuple(n if labels.count(n) == 1 else f"{n} ({c})" for c, n in enumerate(labels))
+        often = Counter(labels)
+        search = tuple(name if often[name] == 1 else f"{name} ({c})" for c, name in enumerate(labels))
         return tuple((f"{labels[c]}  {percent(intact[c])}", c) for c in order), search
 
     def _search(self, state: State) -> tuple[str, ...]:
@@ -589,6 +603,8 @@ class Panel:
                 self._upload(str(content["name"]), bytes(buffers[0]))
             finally:
                 self._controls.touch.send({"kind": "taken"})
+        elif kind == "refused":
+            raise ValueError(str(content["words"]))
         elif kind == "copied":
             self._say(f"{content['what']} copied")
         elif kind == "tile" and self._state.units:
@@ -834,6 +850,16 @@ def _narrow(size: tuple[int, int]) -> tuple[int, int]:
         max(SMALLEST, round(side * narrow / wide))
         for side, narrow, wide in zip(size, NARROW, (WIDTH, HEIGHT), strict=True)
     )
+
+
+def _rounded(*weights: float) -> tuple[float, ...]:
+    """Four digits, and 0 for what is next to nothing beside the others.
+
+    >>> _rounded(5.96e-8, 0.123456)
+    (0.0, 0.1235)
+    """
+    least = 1e-4 * max(map(abs, weights))
+    return tuple(float(f"{weight:.4g}") if abs(weight) >= least else 0.0 for weight in weights)
 
 
 def _alarm(words: str) -> str:

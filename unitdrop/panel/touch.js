@@ -41,6 +41,7 @@ function upload(model, el, signal) {
     }
     words.textContent = refused.join('\n') || hint
     words.style.color = refused.length ? 'var(--jp-error-color1, #c62828)' : ''
+    if (refused.length) model.send({kind: 'refused', words: refused.join('\n')}) // this place may be folded away
   }
   button.addEventListener('click', () => input.click(), {signal})
   input.addEventListener('change', () => { send([...input.files]); input.value = '' }, {signal})

@@ -19,7 +19,8 @@ class Touch(anywidget.AnyWidget):
 
     It sends messages of its own (see `on_msg`), each with a ``kind``: "file" (``name``, and its bytes as a
     buffer; to be answered, when it has been taken, with ``{"kind": "taken"}``), "tile" (a click on the row of
-    units) and "curve" (on the picture), both with ``x`` and ``y`` from 0 to 1, "copied" (``what``).
+    units) and "curve" (on the picture), both with ``x`` and ``y`` from 0 to 1, "copied" (``what``), "refused"
+    (``words``: which files are too large).
 
     Attributes
     ----------

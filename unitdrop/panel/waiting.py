@@ -46,13 +46,13 @@ class Waiting:
     trust_unpinned : bool
         See `load_model`.
     over : callable, optional
-        Called with the reason, and whether it is an error, where the network does not come; the caller then
-        closes this. None: the bar stays, and offers to try again.
+        Called with this, the reason, and whether it is an error, where the network does not come; whoever is
+        called then closes this. None: the bar stays, and offers to try again.
     """
 
     def __init__(
         self, entry: Any, arrived: Callable, trust_unpinned: bool,
-        over: Callable[[str, bool], None] | None = None,
+        over: Callable[[Waiting, str, bool], None] | None = None,
     ) -> None:  # fmt: skip
         self._entry, self._arrived, self._trust, self._over = entry, arrived, trust_unpinned, over
         self._lock, self._stop = threading.Lock(), threading.Event()
@@ -120,7 +120,7 @@ class Waiting:
             self.bar.bar_style = style
             self._say(words, bad=style == "danger")
         if self._over is not None:  # not under the lock: who is called takes others
-            self._over(words, style == "danger")
+            self._over(self, words, style == "danger")
 
     def _tell(self, stop: threading.Event, words: str) -> None:
         with self._lock:

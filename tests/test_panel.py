@@ -1,11 +1,13 @@
 """The panel: controls to state to picture; nothing redundant, nothing left over, nothing swallowed."""
 
+import gc
 import io
 import os
 import subprocess
 import sys
 import threading
 import time
+import weakref
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -569,11 +571,11 @@ def test_the_kept_ranks_and_k_are_one_window(made):
     assert a_panel.state.window == (2, 1) and controls.k.value == 2
     controls.k.value = 3
     assert controls.kept.value == (3, UNITS - 1)
-    controls.k.value = UNITS  # leaves no room for the one that is held
-    assert a_panel.state.window == (UNITS, 0) and controls.kept.value == (UNITS, UNITS)
+    controls.k.value = UNITS  # goes as far as leaves the one that is held
+    assert a_panel.state.window == (UNITS - 1, 1) and controls.kept.value == (UNITS - 1, UNITS - 1)
     controls.k.value = 1
     controls.end.value = "bottom"
-    assert a_panel.state.window == (0, 1) and controls.kept.value == (0, UNITS - 1)
+    assert a_panel.state.window == (1, 1) and controls.kept.value == (1, UNITS - 1)
 
 
 def test_the_weights_of_the_kept_ranks_are_shown_and_can_be_set(made):
@@ -650,10 +652,38 @@ def test_a_png_is_saved_and_its_place_told(made, tmp_path, monkeypatch):
     assert Image.open(path).size == SIZE
 
 
+def test_what_was_saved_before_is_not_overwritten(made, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    controls = made(top=2)._controls
+    for curves in ("classes", "shares"):
+        controls.curves.value = curves
+        controls.save_png.click()
+    assert len(list(tmp_path.glob("*.png"))) == 2
+
+
+def test_a_label_cannot_add_a_line_to_the_python(made):
+    model = ToyModel()
+    model.labels = ("a\nimport os", "b", "c", "d")
+    make = model.__call__
+    a_panel = made(SimpleCall(lambda image: replace(make(image), labels=model.labels), model), target=0)
+    code = a_panel._code(a_panel.state)
+    assert "a import os" in code and "\nimport os" not in code
+
+
 @pytest.mark.parametrize(
     ("state", "words"),
     [("", "copy them whole"), ("{", "copy them whole"), ("[1]", "copy them whole"), ("{}", "copy them whole"),
-     ('{"image": "image 1", "target": 0, "speed": 3}', "copy them whole"),
+     ('{"image": "image 1", "target": 0, "speed": 3}', "unknown speed; these are the settings of another"),
+     ('{"image": "image 1", "target": 0, "units": "yes"}', "units 'yes'; choose one of False, True"),
+     ('{"image": "image 1", "target": 0, "end": "auto"}', "end 'auto'; choose one of top, bottom"),
+     ('{"image": "image 1", "target": 0, "seed": 1099511627776}', "seed 1099511627776; expected a whole"),
+     ('{"image": "image 1", "target": 0, "k": true}', "k True; expected a whole number"),
+     ('{"image": "image 1", "target": 0, "unit": 99, "units": true}', "unit 99; this network has 6"),
+     ('{"image": "image 1", "target": 0, "opacity": "x"}', "opacity 'x'; expected a number"),
+     ('{"image": "image 1", "target": 0, "rank": ["weight"]}', "rank .'weight'.; choose one of weight"),
+     ('{"image": "image 1", "target": 0, "beside": ["cam", "target"]}', "beside 'target'"),
+     ('{"image": "image 1", "target": 0, "beside": ["image", "gone"]}', "no image 'gone'"),
+     ('{"image": "image 1", "target": 0, "model": "other"}', "the network 'other'; give that as model"),
      ('{"image": "gone.png", "target": 0}', "no image 'gone.png'"),
      ('{"image": "image 1", "target": 0, "cmap": "jet"}', "choose one of inferno"),
      ('{"image": "image 1", "target": 0, "cam": "all"}', "cam"),
@@ -768,6 +798,76 @@ def test_closing_while_a_network_is_fetched_leaves_nothing(slow_entry):
     a_panel.close()
     wait_until(lambda: not any(t.name == "unitdrop-fetch" for t in threading.enumerate()))
     assert set(_instances) == before
+
+
+def test_closed_panels_hold_no_network(made):
+    model = ToyModel()
+    there = weakref.ref(model)
+    a_panel = made([model, OtherModel()])
+    settings = a_panel.settings
+    a_panel.close()
+    del model
+    gc.collect()
+    assert there() is None and a_panel.settings == settings
+
+
+def test_images_that_were_seen_do_not_run_the_network_again(made):
+    model = ToyModel()
+    controls = made(model, [picture(seed) for seed in range(30)])._controls
+    for _ in range(2):
+        for image in range(30):
+            controls.image.value = image
+    assert model.calls == 30
+
+
+def test_of_many_large_readouts_the_latest_are_kept(made, monkeypatch):
+    monkeypatch.setattr(panel, "KEPT", 3 * panel._weight(ToyModel()(IMAGES[0])))
+    model = ToyModel()
+    controls = made(model, [picture(seed) for seed in range(5)])._controls
+    for image in (1, 2, 3, 4, 3, 2, 0):
+        controls.image.value = image
+    assert model.calls == 6 and len(controls.images.options) == 5
+
+
+def test_while_the_first_forward_pass_runs_the_panel_can_be_used_and_it_can_be_cancelled(made, slow_entry):
+    a_panel, go = made(), threading.Event()
+    other = OtherModel()
+    slow_entry.load = lambda **_: SimpleCall(lambda image: go.wait(30) and other(image), other)
+    controls = a_panel._controls
+    controls.model.value = "other"
+    wait_until(lambda: "first forward" in a_panel._waiting.line.value)
+    controls.k.value = 3
+    assert a_panel.state.k == 3
+    a_panel._waiting.button.click()
+    assert "cancelled" in controls.status.value
+    go.set()
+    wait_until(lambda: not any(t.name == "unitdrop-fetch" for t in threading.enumerate()))
+    assert a_panel.state.model == "toy" and a_panel.widget.children == (controls.box,)
+
+
+def test_a_network_that_is_on_its_way_is_not_sent_for_twice(made, slow_entry):
+    controls = made()._controls
+    controls.model.value = "other"
+    before = [t for t in threading.enumerate() if t.name == "unitdrop-fetch"]
+    controls.model.value = "other"
+    assert [t for t in threading.enumerate() if t.name == "unitdrop-fetch"] == before != []
+
+
+def test_a_fault_while_a_picture_is_committed_is_shown_and_taken_back(made, monkeypatch):
+    a_panel = made()
+    controls, before, frames = a_panel._controls, a_panel.state, seen(a_panel)
+    show, faults = controls.show, iter([True])
+    monkeypatch.setattr(controls, "show", lambda *told: 1 / 0 if next(faults, False) else show(*told))
+    controls.k.value = 3
+    assert "ZeroDivisionError" in controls.error.value
+    assert a_panel.state == before and seen(a_panel) == frames and controls.k.value == 0
+    controls.k.value = 3
+    assert a_panel.state.k == 3 and controls.error.value == ""
+
+
+def test_numbers_of_numpy_do_as_well(made):
+    a_panel = made(top=np.int64(2), seed=np.int64(3))
+    assert a_panel.state == made(state=a_panel.settings).state and a_panel.state.k == 2
 
 
 # ---------------------------------------------------------------------------------------------- search
@@ -934,6 +1034,52 @@ def test_a_folder_replaces_the_images_and_an_empty_path_brings_them_back(made, f
     controls.folder.value = ""
     assert [name for name, _ in controls.images.options] == ["image 1", "image 2", "image 3"]
     assert a_panel.state.image == 0 and controls.notes.value == ""
+
+
+def test_files_of_the_same_name_are_told_apart(made, tmp_path):
+    for seed, name in enumerate(("x", "y")):
+        (tmp_path / name).mkdir()
+        Image.fromarray(picture(seed)).save(tmp_path / name / "a.png")
+    images = [tmp_path / "x" / "a.png", tmp_path / "y" / "a.png"]
+    a_panel = made(images=images)
+    a_panel._controls.image.value = 1
+    assert [name for name, _ in a_panel._controls.images.options] == ["x/a.png", "y/a.png"]
+    assert made(images=images, state=a_panel.settings).state == a_panel.state
+    other = made(images=tmp_path / "x")
+    other._controls.folder.value = str(tmp_path / "y")
+    at, settings = other.state, other.settings
+    other._controls.k.value = 3
+    other._controls.settings.value = settings
+    assert other.state == at
+
+
+def test_names_are_sorted_as_people_count(tmp_path):
+    for number in (1, 2, 10):
+        (tmp_path / f"image{number}.png").touch()
+    assert [source.name for source in gather(tmp_path)] == ["image1.png", "image2.png", "image10.png"]
+
+
+def test_uploads_stay_whatever_folder_is_chosen_and_reset_brings_the_first_images_back(made, folder):
+    a_panel = made()
+    controls = a_panel._controls
+    drop(a_panel, "mine.png", png(picture(9)))
+    controls.folder.value = str(folder)
+    settle(a_panel)
+    assert [name for name, _ in controls.images.options] == ["mine.png", "a.png", "c.PNG"]
+    controls.folder.value = ""
+    controls.folder.value = str(folder)
+    assert len(a_panel._sources) == 3 + 1 + 3  # no path twice
+    settle(a_panel)
+    controls.reset.click()
+    names = [name for name, _ in controls.images.options]
+    assert names == ["image 1", "image 2", "image 3", "mine.png"] and a_panel.state.image == 0
+
+
+@pytest.mark.parametrize("path", ["~nobody-of-this-name", "x" * 5000, "a\0b"])
+def test_a_path_that_cannot_be_is_told_in_short(made, path):
+    a_panel = made()
+    a_panel._controls.folder.value = path
+    assert "no file or folder" in a_panel._controls.error.value and len(a_panel._controls.error.value) < 500
 
 
 def test_a_folder_that_cannot_be_used_is_an_error_and_the_images_stay(made, tmp_path):

@@ -538,7 +538,7 @@ def app_command(extra: Sequence[str]) -> tuple[list[str], dict[str, str]]:
         raise UsageError(f"Voilà is not installed; run: {_pip()}")
     # Voilà lets root in without being asked, and does not know the flag that others ask for.
     extra = [flag for flag in extra if flag not in ("--", "--allow-root")]
-    # A page that is left says so to Voilà in a way that it refuses: what nobody looks at any more ends itself.
+    # Voilà does not learn that a page was left: a kernel that nobody is connected to ends by itself.
     cull = [f"--MappingKernelManager.cull_{name}" for name in ("idle_timeout=300", "interval=60")]
     return [sys.executable, "-m", "voila", str(notebook), *cull, *extra], _environment(root)
 

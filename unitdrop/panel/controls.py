@@ -9,11 +9,10 @@ from typing import Any
 import ipywidgets as widgets
 
 from unitdrop.figure import CMAPS, View
-from unitdrop.panel.state import CAMS, CURVES, ENDS, SCALES, State
+from unitdrop.panel.state import CAMS, CURVES, ENDS, MOST_SEED, SCALES, State
 from unitdrop.panel.touch import LIMIT, Touch
 from unitdrop.sweep import RANKINGS, SCOPES
 
-MOST_SEED = 2**31 - 1
 PACE = 80  # milliseconds from one k to the next, at the start
 
 # Only what ipywidgets have no trait for: names too long for their place end in an ellipsis.
@@ -51,6 +50,9 @@ def row(*children: widgets.Widget) -> widgets.HBox:
     return widgets.HBox(children, layout=layout(flex_flow="row wrap", align_items="center"))
 
 
+# By which the page, the style sheet and the tests find a widget, where that is not its own name.
+_CLASSES = {"target": "class", "targets": "classes", "beside": "besides", "beside_frame": "beside",
+            "touch": "upload", "box": "panel"}  # fmt: skip
 Options = Sequence[tuple[str, Any]]
 
 
@@ -60,8 +62,8 @@ class Offer:
 
     Attributes
     ----------
-    units : int
-        U.
+    units, held : int
+        U, and how many of them are dropped from the other end; k goes as far as the rest.
     kept : tuple of int
         The ranks that are kept, [lo, hi).
     weights : tuple of float, optional
@@ -72,9 +74,14 @@ class Offer:
         Options: (what is read, value) each.
     search : tuple of str
         A name for each class, all different.
+    notes : str
+        HTML below the panel.
+    told : (str, str), optional
+        The Python of the picture and its settings; None where nobody looks at them.
     """
 
     units: int
+    held: int
     kept: tuple[int, int]
     weights: tuple[float, float] | None
     captions: tuple[str, str]
@@ -83,6 +90,8 @@ class Offer:
     classes: Options
     besides: Options
     search: tuple[str, ...]
+    notes: str
+    told: tuple[str, str] | None
 
 
 class Controls:
@@ -107,18 +116,12 @@ class Controls:
         self.links = [widgets.jslink((self.pace, "value"), (self.play, "interval"))]
         self._width = width
         self.box = self._arranged()
-        for name, widget in self._named().items():
+        named = {_CLASSES.get(name, name.replace("_", "-")): w for name, w in vars(self).items()
+                 if isinstance(w, widgets.DOMWidget)}  # fmt: skip
+        for name, widget in named.items():
             widget.add_class(f"ud-{name}")
-
-    def _named(self) -> dict[str, widgets.Widget]:
-        """Widgets that the page, the style sheet and the tests look for, by the class they get there."""
-        names = ("frame", "tiles", "model", "image", "images", "search", "k", "play", "kept", "units", "save",
-                 "bounce", "code", "settings", "folder", "status", "notes", "error", "reset")  # fmt: skip
-        more = {"class": self.target, "classes": self.targets, "beside": self.beside_frame,
-                "besides": self.beside, "to-flip": self.to_flip, "smallest": self.smallest,
-                "save-png": self.save_png, "copy-code": self.copy_code, "upload": self.touch,
-                "copy-settings": self.copy_settings, "panel": self.box}  # fmt: skip
-        return {name: getattr(self, name) for name in names} | more
+        told = {name: getattr(widget, "tooltip", None) for name, widget in named.items()}
+        self.touch.titles = {name: words for name, words in told.items() if words}
 
     def _make_choices(self) -> None:
         self.model = widgets.Dropdown(options=[""], description="Model",
@@ -134,8 +137,9 @@ class Controls:
     def _make_player(self) -> None:
         self.k = widgets.IntSlider(min=0, max=1, description="k", layout=layout(flex="1 1 300px"))
         self.k.style.description_width = "16px"
+        self.k.tooltip = "How many units are dropped."
         self.play = widgets.Play(min=0, max=1, interval=PACE, layout=layout(flex="0 0 auto"))
-        self.play.tooltip = "Drop the units one after another; ■ goes back to 0, the last button plays on and on."
+        self.play.tooltip = "Drop the units one after another; ■ goes back to 0, the last one repeats."
         self.bounce = widgets.ToggleButton(description="Bounce", layout=layout(width="72px", flex="0 0 auto"))
         self.bounce.tooltip = "Play there and back again."
         self.pace = widgets.IntSlider(PACE, min=20, max=500, step=10, description="ms a step",
@@ -262,7 +266,10 @@ class Controls:
 
     def show(self, state: State, offer: Offer) -> None:
         """Set every control to a state; what is right already is left alone and sends nothing."""
-        self._fit(offer.units)
+        self._fit(offer.units, offer.held)
+        self.notes.value = offer.notes
+        if offer.told is not None:
+            self.code.value, self.settings.value = offer.told
         self.kept.value = offer.kept
         for widget, weight in zip((self.lightest, self.heaviest), offer.weights or (0, 0), strict=True):
             widget.value, widget.layout.display = weight, None if offer.weights else "none"
@@ -282,18 +289,18 @@ class Controls:
                 widget.value = getattr(state, name)
         if self.k_played() != state.k:
             self.play.value = state.k
+        self.touch.narrow = state.narrow
         self._arrange_for(state)
 
     def k_played(self) -> int:
         """The k that the player is at: on the way there, or back again."""
         return self.k.max - abs(self.k.max - self.play.value)
 
-    def _fit(self, units: int) -> None:
+    def _fit(self, units: int, held: int) -> None:
         """Let sliders and player reach so far."""
-        self.k.max = self.kept.max = units
-        self.k.tooltip = f"How many of the {units} units are dropped."
+        self.k.max, self.kept.max = units - held, units
         self.play.step = max(1, units // 256)
-        self.play.max = 2 * units if self.bounce.value else units
+        self.play.max = self.k.max * (2 if self.bounce.value else 1)
 
     def _arrange_for(self, state: State) -> None:
         """Take what has no use in a state off the page."""

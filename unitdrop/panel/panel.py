@@ -5,6 +5,7 @@ from __future__ import annotations
 import html
 import io
 import logging
+import operator
 import threading
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -19,11 +20,11 @@ import ipywidgets as widgets
 import numpy as np
 from PIL import Image
 
-from unitdrop.figure import HEIGHT, NARROW, SMALLEST, WIDTH, SweepFigure, View, percent, plan
+from unitdrop.figure import HEIGHT, LARGEST, NARROW, SMALLEST, WIDTH, SweepFigure, View, percent, plan
 from unitdrop.images import ImageError, load_image
-from unitdrop.panel.controls import MOST_SEED, Controls, Offer, close_all
-from unitdrop.panel.sources import gather, uploaded
-from unitdrop.panel.state import VIEWED, State, besides, restored, settings_of
+from unitdrop.panel.controls import Controls, Offer, close_all
+from unitdrop.panel.sources import Source, gather, uploaded
+from unitdrop.panel.state import MOST_SEED, VIEWED, State, besides, restored, settings_of
 from unitdrop.panel.touch import LIMIT
 from unitdrop.panel.unbroken import Unbroken
 from unitdrop.panel.waiting import Stopped, Waiting, line, words_of
@@ -35,6 +36,7 @@ TILES = {False: 8, True: 5}  # units in the row below the picture, where that is
 TILES_HEIGHT = 330  # of the row, where the picture is 960 wide, or 640 if it is narrow
 CHECKED_AHEAD = 200  # so many images of a folder are read in advance, to list those that cannot be
 FETCHED = 3  # networks that are kept in memory, beside those that the panel was made with
+KEPT = 400e6  # bytes of readouts that are kept, so that an image that was seen comes back at once
 IDLE = 0.03  # seconds without a move, after which what the next one may show is drawn
 _log = logging.getLogger(__name__)
 
@@ -47,7 +49,7 @@ def jpeg(pixels: np.ndarray) -> bytes:
 
 
 class Recent(dict):
-    """What was made last, by what it was made from; at most so many.
+    """What was made last, by what it was made from: as much as stays within a weight, each 1 unless told.
 
     >>> squares = Recent(2)
     >>> [squares.recall(n, lambda n: n * n) for n in (3, 4, 5)]
@@ -56,15 +58,15 @@ class Recent(dict):
     [4, 5]
     """
 
-    def __init__(self, most: int) -> None:
+    def __init__(self, most: float, weigh: Callable = lambda value: 1) -> None:
         super().__init__()
-        self._most = most
+        self._most, self._weigh = most, weigh
 
     def recall(self, key, make: Callable):
         """What there is for a key; if there is nothing, what ``make`` makes of it."""
         value = self.pop(key) if key in self else make(key)
         self[key] = value
-        while len(self) > self._most:
+        while len(self) > 1 and sum(map(self._weigh, self.values())) > self._most:
             del self[next(iter(self))]
         return value
 
@@ -129,14 +131,15 @@ class Panel:
         cam: str = "target", size: tuple[int, int] = (WIDTH, HEIGHT), trust_unpinned: bool = False,
         state: str | None = None,
     ) -> None:  # fmt: skip
-        _check(top, bottom, seed)
+        top, bottom, seed = _checked(top=top, bottom=bottom, seed=seed)
         self._sources = gather(images)
-        self._offered = self._own = tuple(range(len(self._sources)))
+        self._listed = self._own = tuple(range(len(self._sources)))
+        self._uploads: tuple[int, ...] = ()
         self._lock = threading.RLock()
         self._bad: dict[int, str] = {}
         self._setting, self._closed, self._saving = False, threading.Event(), False
-        self._readouts, self._sweeps, self._classes = Recent(8), Recent(8), Recent(8)
-        self._drawn, self._figures, self._models = Recent(32), {}, {}
+        self._readouts, self._sweeps, self._classes = Recent(KEPT, _weight), Recent(8), Recent(8)
+        self._drawn, self._figures, self._models, self._loaded = Recent(32), {}, {}, set()
         self._menu, self._lists = lru_cache(1)(self._list_models), lru_cache(2)(self._list_images)
         self._state = self._controls = self._waiting = self._idle = None
         end = "bottom" if bottom else "top"
@@ -163,6 +166,8 @@ class Panel:
         """Have a network at hand, under its name in the menu, which is returned; one to be fetched is not."""
         if _remote(model) is not None:
             return model
+        if isinstance(model, str):
+            self._loaded.add(model)
         name, model = model if isinstance(model, str) else None, _load(model)
         taken, name = self._models, name or str(model.name)
         if name in taken:
@@ -182,12 +187,18 @@ class Panel:
 
     def _arrived(self, model: Any, wanted: Callable[[], bool]) -> None:
         """The network that was waited for is here: show it, if it is still wanted."""
+        name = str(model.name)
+        shown = self._state and self._state.image
+        if shown is not None:  # what takes long is done before anybody has to wait for it
+            readout = model(self._sources[shown].get())
         with self._lock:
             if not wanted():
                 return
-            name = str(model.name)
+            if shown is not None:
+                self._readouts[name, shown] = readout
             if self._controls is None:
                 self._models[name] = model
+                self._loaded.add(name)
                 self._open(name)
                 if not wanted():
                     self._discard()
@@ -195,6 +206,7 @@ class Panel:
             else:
                 self._make_room()
                 self._models[name] = model
+                self._loaded.add(name)
                 self._menu.cache_clear()
                 self._ask(model=name)
             self._root.children = [self._controls.box]
@@ -229,9 +241,7 @@ class Panel:
         """Draw the first picture of a network, then make the controls; if that fails, nothing is left."""
         self._lasting = {*self._models, name}
         try:
-            state = self._first(name)
-            self._sweep_of(state).logits(*state.window)  # refuses a window that is none
-            state = self._settled(state)
+            state = self._fitting(self._first(name))
             frames = self._draw(state)
             self._controls = Controls(self._size[0])
             self._commit(state, frames, self._offer(state))
@@ -276,18 +286,24 @@ class Panel:
     def _names(self) -> list[str]:
         return [source.name for source in self._sources]
 
+    @property
+    def _offered(self) -> tuple[int, ...]:
+        """The images in the menus, those among them that cannot be read too."""
+        return (*self._listed, *self._uploads)
+
     def _readout(self, model: str, image: int) -> Readout:
         return self._readouts.recall((model, image), lambda key: self._read(*key))
 
     def _read(self, model: str, image: int) -> Readout:
         source = self._sources[image]
-        if self._controls is not None:
-            self._say(f"{model}: forward pass on {source.name} …")
+        if self._controls is None:
+            return self._models[model](source.get())
+        said = self._controls.status.value
+        self._say(f"{model}: forward pass on {source.name} …")
         try:
             return self._models[model](source.get())
         finally:
-            if self._controls is not None:
-                self._say("")
+            self._controls.status.value = said
 
     def _predicted(self, model: str, image: int) -> int:
         return Sweep(self._readout(model, image)).target
@@ -377,17 +393,19 @@ class Panel:
         with Unbroken() as unbroken, self._lock:
             if self._setting or self._closed.is_set():
                 return
+            before = self._state, self._last
             try:
                 with unbroken.lifted():
                     state = self._settled(self._next(changes))
-                    frames = self._draw(state) if state != self._state else None
-                    offer = self._offer(state)
+                    frames, offer = self._draw(state), self._offer(state)
+                self._commit(state, frames, offer)
             except BaseException as error:
+                if self._state is not before[0]:  # it came to the commit, which is taken back
+                    self._commit(before[0], self._draw(before[0]), before[1])
                 self._fail(error)
                 if not isinstance(error, Exception):  # an interrupt is shown too, but is not ours to keep
                     raise
             else:
-                self._commit(state, frames, offer)
                 self._soon()
 
     def _try(self, work: Callable[[], Any]) -> None:
@@ -433,6 +451,7 @@ class Panel:
 
     def _gone(self, state: State, where: str) -> State:
         if where == "start":
+            self._listed = self._own
             return replace(self._start, narrow=state.narrow)
         if where == "smallest":
             state = replace(state, rank="margin", end="top", held=0)
@@ -446,7 +465,7 @@ class Panel:
         return replace(state, k=flip[0])
 
     def _stepped(self, state: State, by: int) -> State:
-        return replace(state, k=min(max(state.k + by, 0), self._units(state)))
+        return replace(state, k=min(max(state.k + by, 0), self._units(state) - state.held))
 
     def _looked(self, state: State, by: int) -> State:
         """Look at the next unit, in the order of the ranking; to begin with, at the next to be dropped."""
@@ -456,12 +475,13 @@ class Panel:
 
     def _searched(self, state: State, text: str) -> State:
         """The class that is named, or the only one whose name has this in it."""
-        names, wanted = [name.casefold() for name in self._search(state)], text.strip().casefold()
-        fit = [i for i, name in enumerate(names) if name == wanted] or [
-            i for i, name in enumerate(names) if wanted in name
-        ]
+        given, wanted = self._search(state), text.strip().casefold()
         if not wanted:
             return state
+        names = [name.strip().casefold() for name in given]
+        fit = [i for i, name in enumerate(given) if name == text]
+        fit = fit or [i for i, name in enumerate(names) if name == wanted]
+        fit = fit or [i for i, name in enumerate(names) if wanted in name]
         if len(fit) != 1:
             some = ", ".join(self._search(state)[i] for i in fit[:5]) + (", …" if len(fit) > 5 else "")
             told = f"{len(fit)} classes have it in their names ({some}); type more"
@@ -469,12 +489,20 @@ class Panel:
         return replace(state, target=fit[0])
 
     def _taken_over(self, state: State, settings: str) -> State:
-        new = restored(settings, self._names)
+        offered = [n if i in self._offered else None for i, n in enumerate(self._names)]
+        new = restored(settings, offered, self._names)
         if new.model not in self._models:
             raise ValueError(f"state: it is one of the network {new.model!r:.80}; choose that first")
-        sweep = self._sweep_of(replace(new, target=self._readout(new.model, new.image).index_of(new.target)))
-        sweep.logits(*new.window)
-        return replace(new, narrow=state.narrow)
+        target = self._readout(new.model, new.image).index_of(new.target)
+        return self._fitting(replace(new, target=target, narrow=state.narrow))
+
+    def _fitting(self, state: State) -> State:
+        """A state from elsewhere, which is refused if its network cannot be in it."""
+        sweep = self._sweep_of(state)
+        sweep.logits(*state.window)  # refuses a window that is none
+        if state.unit is not None and not 0 <= state.unit < sweep.units:
+            raise ValueError(f"state: unit {state.unit}; this network has {sweep.units}, counted from 0")
+        return self._settled(state)
 
     def _lighter(self, state: State, weight: float) -> State:
         bottom = self._sweep_of(state).window(weight, inf)[1]
@@ -495,7 +523,8 @@ class Panel:
         if model == state.model:
             return state
         if model not in self._models:
-            self._fetch(_entries()[model])
+            if self._waiting is None or not self._waiting.going_for(model):
+                self._fetch(_entries()[model])
             return state
         k = min(state.k, self._models[model].units)
         target = self._predicted(model, state.image)
@@ -506,30 +535,31 @@ class Panel:
             return state
         return replace(state, image=image, target=self._predicted(state.model, image))
 
-    def _commit(self, state: State, frames: tuple | None, offer: Offer) -> None:
-        """Show what has been drawn, and let it be the panel's state. Nothing here computes, or can fail."""
+    def _commit(self, state: State, frames: tuple, offer: Offer) -> None:
+        """Show what has been drawn, and let it be the panel's state. Nothing is computed here any more."""
         controls = self._controls
-        if frames is not None:  # first: the picture is what is waited for
-            controls.frame.value, controls.beside_frame.value, controls.tiles.value = frames
-        self._state, self._offered_last = state, offer
+        self._state, self._last = state, offer
+        # First: the picture is what is waited for.
+        controls.frame.value, controls.beside_frame.value, controls.tiles.value = frames
         self._show(state, offer)
-        controls.search.value, controls.error.value, controls.notes.value = "", "", self._notes()
+        self._setting = True
+        try:
+            controls.search.value = controls.error.value = ""
+        finally:
+            self._setting = False
 
     def _fail(self, error: BaseException) -> None:
         """Say what went wrong, and put the controls back to what the picture shows."""
         if not isinstance(error, ValueError):  # not a mistake of the user: the log gets all of it
             _log.error("the panel could not follow", exc_info=error)
         self._controls.error.value = _alarm(words_of(error))
-        self._show(self._state, self._offered_last)
+        self._show(self._state, self._last)
 
     def _show(self, state: State, offer: Offer) -> None:
         """Set the controls to a state; meanwhile their callbacks do nothing."""
         self._setting = True
         try:
             self._controls.show(state, offer)
-            if self._controls.more.selected_index == 1:  # it is open; else every move would cost a message
-                self._controls.code.value = self._code(state)
-                self._controls.settings.value = self._settings(state)
         finally:
             self._setting = False
 
@@ -541,8 +571,11 @@ class Panel:
         images, beside = self._lists(frozenset({*self._offered} - self._bad.keys() | used))
         classes, search = self._classes.recall((state.model, state.image), self._named_classes)
         captions = tuple(self._caption(each, state.beside) for each in (state, state.second))
-        return Offer(units, (top, units - bottom), weights, captions, self._menu(), images, classes, beside,
-                     search)  # fmt: skip
+        told = None
+        if self._controls is not None and self._controls.more.selected_index == 1:
+            told = self._code(state), self._settings(state)  # folded away, it would cost messages
+        return Offer(units, state.held, (top, units - bottom), weights, captions, self._menu(), images,
+                     classes, beside, search, self._notes(), told)  # fmt: skip
 
     def _caption(self, state: State | None, beside: tuple) -> str:
         """What tells a picture from the one beside it; nothing where there is none."""
@@ -626,7 +659,7 @@ class Panel:
             raise ValueError(f"{name}: larger than {LIMIT / 1e6:.0f} MB; give its folder instead")
         self._sources.append(uploaded(name, content, self._names))
         image = len(self._sources) - 1
-        self._offered = (*self._offered, image)
+        self._uploads = (*self._uploads, image)
         try:
             load_image(content)
         except ImageError as error:
@@ -638,33 +671,37 @@ class Panel:
     def _open_folder(self, path: str) -> None:
         """Offer the images of a folder, or those of the start, and show the first that can be read."""
         if not path.strip():
-            self._offered = self._own
+            self._listed = self._own
             self._ask(image=next(i for i in self._own if i not in self._bad))
             return
-        found = gather(Path(path.strip()).expanduser())
-        begin = len(self._sources)
-        new = tuple(range(begin, begin + len(found)))
-        bad = {}
-        for image, source in zip(new, found, strict=True):
+        found = gather(_folder(path.strip()))
+        bad = []
+        for first in found:
             try:
-                load_image(source.get())
+                load_image(first.get())
                 break
             except ImageError as error:
-                bad[image] = str(error)
+                bad.append(str(error))
         else:
-            raise ImageError(f"{path}: no image in it can be read: {'; '.join(bad.values())}")
-        self._sources += found
-        self._bad |= bad
-        self._offered = new
-        self._ask(image=image)
-        self._check_soon(new)
+            raise ImageError(f"{path:.200}: no image in it can be read: {'; '.join(bad[:5])}")
+        self._listed = tuple(map(self._known, found))
+        self._bad |= dict(zip(self._listed, bad, strict=False))
+        self._ask(image=self._known(first))
+        self._check_soon(self._listed)
+
+    def _known(self, source: Source) -> int:
+        """The position of a source in the panel's list, in which each path is once."""
+        for i, known in enumerate(self._sources):
+            if known.path == source.path:
+                return i
+        self._sources.append(source)
+        return len(self._sources) - 1
 
     def _check_soon(self, images: Sequence[int]) -> None:
         threading.Thread(target=self._check_ahead, args=[images], name="unitdrop-images").start()
 
     def _check_ahead(self, images: Sequence[int]) -> None:
         """Read images in advance, to list those that cannot be; the first picture waits for none."""
-        found = {}
         for i in images[:CHECKED_AHEAD]:
             if self._ended():
                 return
@@ -672,16 +709,16 @@ class Panel:
                 continue
             try:
                 load_image(self._sources[i].get())
-            except ImageError as error:
-                found[i] = str(error)
             except Exception as error:
-                found[i] = words_of(error)
+                self._list_bad(i, str(error) if isinstance(error, ImageError) else words_of(error))
+
+    def _list_bad(self, image: int, why: str) -> None:
+        """Take an image that cannot be read out of the menus, and say why."""
         with self._lock:
-            if found and not self._closed.is_set():
-                self._bad |= {i: why for i, why in found.items() if i != self._state.image}
-                self._controls.notes.value = self._notes()
-                self._offered_last = self._offer(self._state)
-                self._show(self._state, self._offered_last)
+            if self._state is not None and not self._closed.is_set() and image != self._state.image:
+                self._bad[image] = why
+                self._last = self._offer(self._state)
+                self._show(self._state, self._last)
 
     def _notes(self) -> str:
         bad = [(self._sources[i].name, self._bad[i]) for i in self._offered if i in self._bad]
@@ -735,7 +772,9 @@ class Panel:
         if state.beside:
             field, value = state.beside
             parts.append(f"beside-{self._sources[value].name if field == 'image' else value}")
-        return Path.cwd() / f"{safe_name('_'.join(parts))}{ending}"
+        stem = Path.cwd() / safe_name("_".join(parts))
+        names = (Path(f"{stem}{number}{ending}") for number in ("", *(f"-{n}" for n in range(2, 10_000))))
+        return next(path for path in names if not path.exists())  # what was saved before stays
 
     def _export(self, sweep: Sweep, path: Path, job: dict) -> None:
         from unitdrop.export import save_gif
@@ -769,8 +808,10 @@ class Panel:
     def _code(self, state: State) -> str:
         """Python that makes this picture, and the settings that bring the panel back to it."""
         model, second, job = state.model, state.second, self._job(state)
-        known = model in _entries() or ".py:" in model
-        load = f"unitdrop.load_model({model!r})" if known else f"...  # {model}"
+        trust = ", trust_unpinned=True" if self._trust else ""
+        load = f"unitdrop.load_model({model!r}{trust})"
+        if model not in self._loaded:
+            load = f"...  # {_one_line(model)}"
         view = ", ".join(f"{name}={getattr(state, name)!r}" for name in VIEWED)
         tab = "\n" + 18 * " "
         beside = "" if second is None else f",{tab}beside={self._code_of(second)}{tab}"
@@ -784,7 +825,7 @@ class Panel:
         """Python that makes a sweep."""
         source = self._sources[state.image]
         arguments = f"{state.target}, {state.rank!r}, {state.scope!r}, {state.seed}"
-        note = f"  # {self._sweep_of(state).label}{'' if source.path else _ARRAY}"
+        note = f"  # {_one_line(self._sweep_of(state).label)}{'' if source.path else _ARRAY}"
         return f"unitdrop.Sweep(model({source.path or source.name!r}), {arguments}){note}"
 
     def _settings(self, state: State) -> str:
@@ -826,6 +867,10 @@ class Panel:
             if self._waiting is not None:
                 self._waiting.close()
             self._release()
+            self._models.clear()
+            self._menu.cache_clear()
+            self._lists.cache_clear()
+            self._sources = [replace(source, get=None) for source in self._sources]  # not what they hold
             close_all([self._root])
 
     def _repr_mimebundle_(self, include=None, exclude=None, **kwargs):
@@ -834,22 +879,43 @@ class Panel:
         return self._root._repr_mimebundle_(include=include, exclude=exclude, **kwargs)
 
 
-def _check(top: int, bottom: int, seed: int) -> None:
+def _checked(**numbers: Any) -> list[int]:
+    """The numbers that a panel begins with, as plain ones."""
+    found = []
+    for name, number in numbers.items():
+        try:
+            found.append(operator.index(number))
+        except TypeError:
+            raise ValueError(f"{name}={number!r}: expected a whole number, at least 0") from None
+        if found[-1] < 0:
+            raise ValueError(f"{name}={number!r}: expected a whole number, at least 0")
+    top, bottom, seed = found
     if top and bottom:
         raise ValueError(f"top={top}, bottom={bottom}: the panel drops from one end; make one of them 0")
-    if isinstance(seed, int) and seed > MOST_SEED:
+    if seed > MOST_SEED:
         raise ValueError(f"seed={seed}: the panel's box holds at most {MOST_SEED}; choose a smaller one")
-    for name, number in (("top", top), ("bottom", bottom)):
-        if not isinstance(number, int) or number < 0:
-            raise ValueError(f"{name}={number!r}: expected a number of units, at least 0")
+    return found
+
+
+def _folder(text: str) -> Path:
+    """The path that somebody has typed."""
+    try:
+        return Path(text).expanduser()
+    except RuntimeError:  # ~somebody who is not there
+        raise ImageError(f"images: no file or folder {text!r:.200}; check the path") from None
 
 
 def _narrow(size: tuple[int, int]) -> tuple[int, int]:
     """The size of a narrow picture, in proportion to that of a wide one."""
     return tuple(
-        max(SMALLEST, round(side * narrow / wide))
+        min(max(SMALLEST, round(side * narrow / wide)), LARGEST)
         for side, narrow, wide in zip(size, NARROW, (WIDTH, HEIGHT), strict=True)
     )
+
+
+def _weight(readout: Readout) -> int:
+    """Bytes of a readout."""
+    return readout.maps.nbytes + readout.weight.nbytes + readout.image.nbytes
 
 
 def _rounded(*weights: float) -> tuple[float, ...]:
@@ -860,6 +926,11 @@ def _rounded(*weights: float) -> tuple[float, ...]:
     """
     least = 1e-4 * max(map(abs, weights))
     return tuple(float(f"{weight:.4g}") if abs(weight) >= least else 0.0 for weight in weights)
+
+
+def _one_line(text: str) -> str:
+    """A name for a comment in code that people copy: whatever it holds stays a comment."""
+    return "".join(c if c.isprintable() else " " for c in text)
 
 
 def _alarm(words: str) -> str:
@@ -887,6 +958,8 @@ def _models(given: Any, restored: str) -> tuple[list, int]:
     if not models:
         raise ValueError("model: expected a network or several, got none; leave it out for the embedded one")
     names = [each if isinstance(each, str) else getattr(each, "name", None) for each in models]
+    if restored and given is not None and restored not in names:
+        raise ValueError(f"state: it is of the network {restored!r:.80}; give that as model, or leave it out")
     return models, names.index(restored) if restored in names else 0
 
 

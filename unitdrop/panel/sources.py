@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
+from collections import Counter
 from collections.abc import Callable, Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +20,7 @@ class Source:
     """An image to choose: its name, what gives `load_image` something to read, and its path if it has one."""
 
     name: str
-    get: Callable[[], Any]
+    get: Callable[[], Any] | None
     path: str | None = None
 
 
@@ -40,21 +42,58 @@ def gather(images: Any = None) -> list[Source]:
         return gather(SAMPLES) if SAMPLES.is_dir() else _renders()
     if isinstance(images, (list, tuple)):
         found = [_source(image, number) for number, image in enumerate(images, 1)]
-    elif isinstance(images, (str, Path)) and Path(images).is_dir():
+    elif isinstance(images, (str, Path)) and _there(images).is_dir():
         files = (p for p in Path(images).iterdir() if p.suffix.lower() in SUFFIXES and p.name[0] != ".")
-        found = [_source(path, 0) for path in sorted(files, key=lambda p: p.name)]
+        found = [_source(path, 0) for path in sorted(files, key=_as_read)]
     else:
         found = [_source(images, 1)]
     if not found:
         raise ImageError(f"images: nothing to show in {str(images)!r}; it takes {', '.join(SUFFIXES)} files")
-    return found
+    return _told_apart(found)
+
+
+def _as_read(path: Path) -> list:
+    """What sorts names as people do: 2 before 10."""
+    return [int(part) if part.isdecimal() else part for part in re.split(r"([0-9]+)", path.name)]
+
+
+def _there(image: str | Path) -> Path:
+    """A path that leads to something."""
+    try:
+        if Path(image).exists():
+            return Path(image)
+    except (OSError, ValueError):  # too long, or with what no path has
+        pass
+    raise ImageError(f"images: no file or folder {str(image)!r:.200}; check the path")
+
+
+def _told_apart(sources: list[Source]) -> list[Source]:
+    """The same with names that are all different: the folder before them or, at last, a number behind."""
+    often = Counter(source.name for source in sources)
+    named: dict[str, Source] = {}
+    for source in sources:
+        name = source.name
+        if often[name] > 1 and source.path:
+            name = f"{Path(source.path).parent.name}/{name}"
+        named[_free(name, named)] = source
+    return [replace(source, name=name) for name, source in named.items()]
+
+
+def _free(name: str, taken: Collection[str]) -> str:
+    """A name that is not taken, with a number before its ending if it must be.
+
+    >>> _free("a.png", ["a.png", "a (2).png"])
+    'a (3).png'
+    """
+    stem, dot, ending = name.rpartition(".") if "." in name else (name, "", "")
+    names = (name, *(f"{stem} ({number}){dot}{ending}" for number in range(2, len(taken) + 3)))
+    return next(each for each in names if each not in taken)
 
 
 def _source(image: Any, number: int) -> Source:
     if isinstance(image, (str, Path)):
-        if not Path(image).exists():
-            raise ImageError(f"images: no file or folder {str(image)!r}; check the path")
-        return Source(Path(image).name, lambda: image, str(image))
+        path = _there(image).absolute()  # the current folder may change
+        return Source(path.name, lambda: path, str(image))
     content = image.read() if hasattr(image, "read") else image  # an open file can be read only once
     return Source(f"image {number}", lambda: content)
 
@@ -66,10 +105,5 @@ def _renders() -> list[Source]:
 
 
 def uploaded(name: str, content: bytes, taken: Collection[str]) -> Source:
-    """An image that came from the browser, under a name that none of those ``taken`` has.
-
-    >>> uploaded("a.png", b"", ["a.png", "a.png (2)"]).name
-    'a.png (3)'
-    """
-    names = (name, *(f"{name} ({number})" for number in range(2, len(taken) + 3)))
-    return Source(next(n for n in names if n not in taken), lambda: content)
+    """An image that came from the browser, under a name that none of those ``taken`` has."""
+    return Source(_free(name, taken), lambda: content)

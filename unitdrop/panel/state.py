@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, fields, replace
+from math import inf
 from typing import Any
 
 from unitdrop.figure import CMAPS, View
@@ -12,6 +13,7 @@ from unitdrop.sweep import RANKINGS, SCOPES
 
 ENDS, CAMS = ("top", "bottom"), ("target", "prediction", "difference")
 SCALES, CURVES = ("fixed", "frame"), ("classes", "shares")
+MOST_SEED = 2**31 - 1
 VIEWED = ("cam", "scale", "cmap", "opacity", "curves", "end", "unit")
 
 
@@ -97,9 +99,9 @@ class State:
 
 def besides(names: Sequence[tuple[str, int]]) -> list[tuple[str, tuple]]:
     """What may stand beside a picture, for a menu; ``names`` are the images', with their positions."""
-    fields = (("scope", [(s, s) for s in SCOPES]), ("rank", [(r, r) for r in RANKINGS]), ("image", names))
+    kinds = (("scope", [(s, s) for s in SCOPES]), ("rank", [(r, r) for r in RANKINGS]), ("image", names))
     words = {"rank": "ranking"}
-    found = [(f"{words.get(f, f)} {name}", (f, value)) for f, values in fields for name, value in values]
+    found = [(f"{words.get(f, f)} {name}", (f, value)) for f, values in kinds for name, value in values]
     return [("nothing", ()), *found]
 
 
@@ -111,31 +113,60 @@ def settings_of(state: State, images: Sequence[str]) -> str:
     return json.dumps({**asdict(state), "image": images[state.image], "beside": beside})
 
 
-def restored(settings: str, images: Sequence[str]) -> State:
-    """The state that a settings string tells of.
+def restored(settings: str, *images: Sequence[str | None]) -> State:
+    """The state that a settings string tells of; its images are looked for in one list after the other.
 
     Raises
     ------
     ValueError
-        It is no such string, or tells of an image that is not among these.
+        It is no such string, or tells of what a state cannot be, or of an image that is in no list.
     """
     try:
         given = json.loads(settings)
-        state = State(given.pop("image"), given.pop("target"), **given)
-        field, value = tuple(state.beside) or (None, None)
-        whole = field in (None, "scope", "rank", "image") and isinstance(state.model, str)
+        image, target, beside = given.pop("image"), given.pop("target"), tuple(given.pop("beside", ()))
+        field, value = beside or (None, None)
     except (TypeError, ValueError, KeyError, AttributeError):
-        whole = False
-    if not whole:
         raise ValueError(f"state={settings!r:.80}: expected a panel's settings; copy them whole") from None
-    if state.cmap not in CMAPS:
-        raise ValueError(f"state: cmap {state.cmap!r:.80}; choose one of {', '.join(CMAPS)}")
+    known = {each.name for each in fields(State)}
+    if not given.keys() <= known:
+        more = ", ".join(sorted(given.keys() - known))
+        raise ValueError(f"state: unknown {more:.80}; these are the settings of another version")
+    for name, found in given.items():
+        _check(name, found)
     if field == "image":
         value = _position(value, images)
-    return replace(state, image=_position(state.image, images), beside=(field, value) if field else ())
+    elif field is not None:
+        _check({"scope": "scope", "rank": "rank"}.get(field, "beside"), value)
+    return State(_position(image, images), target, **given, beside=(field, value) if field else ())
 
 
-def _position(name: Any, images: Sequence[str]) -> int:
-    if name not in images:
-        raise ValueError(f"state: no image {name!r:.80} among the {len(images)} given; give its folder too")
-    return list(images).index(name)
+_CHOICES = {"end": ENDS, "rank": RANKINGS, "scope": SCOPES, "cam": CAMS, "scale": SCALES, "curves": CURVES,
+            "cmap": CMAPS, "units": (False, True), "narrow": (False, True), "beside": ()}  # fmt: skip
+_MOST = {"k": inf, "held": inf, "seed": MOST_SEED, "first": inf, "unit": inf}
+_MAY_BE_NONE = ("first", "unit")
+
+
+def _check(name: str, value: Any) -> None:
+    """Refuse what a field of a state cannot be; whether it fits the network is seen later."""
+    if name in _CHOICES:
+        choices = _CHOICES[name]
+        if not isinstance(value, (str, bool)) or not any(value is c or value == c for c in choices):
+            raise ValueError(f"state: {name} {value!r:.80}; choose one of {', '.join(map(str, choices))}")
+    elif name in _MOST:
+        good = value is None if name in _MAY_BE_NONE and value is None else type(value) is int
+        if not good or (value is not None and not 0 <= value <= _MOST[name]):
+            most = "" if _MOST[name] == inf else f", at most {_MOST[name]}"
+            raise ValueError(f"state: {name} {value!r:.80}; expected a whole number of at least 0{most}")
+    elif name == "opacity":
+        if type(value) not in (int, float) or not 0 <= value <= 1:
+            raise ValueError(f"state: opacity {value!r:.80}; expected a number from 0 to 1")
+    elif not isinstance(value, str):
+        raise ValueError(f"state: {name} {value!r:.80}; expected a name")
+
+
+def _position(name: Any, images: Sequence[Sequence[str | None]]) -> int:
+    """Where the image of a name is."""
+    for names in images:
+        if isinstance(name, str) and name in names:
+            return list(names).index(name)
+    raise ValueError(f"state: no image {name!r:.80} among the {len(images[-1])} given; give its folder too")

@@ -35,8 +35,15 @@ function upload(model, el, signal) {
         continue
       }
       words.textContent = `sending ${file.name} …`
+      let bytes
+      try {
+        bytes = await file.arrayBuffer()
+      } catch { // a folder, or gone meanwhile
+        refused.push(`${file.name}: cannot be read; a folder is given by its path, below`)
+        continue
+      }
       const answer = taken()
-      model.send({kind: 'file', name: file.name}, undefined, [await file.arrayBuffer()])
+      model.send({kind: 'file', name: file.name}, undefined, [bytes])
       await answer
     }
     words.textContent = refused.join('\n') || hint
@@ -65,9 +72,11 @@ async function copy(text) {
   } catch { // a page that is not served over https: the old way
     const area = made(document.body, 'textarea', {value: text})
     area.select()
-    document.execCommand('copy')
+    const done = document.execCommand('copy')
     area.remove()
+    if (!done) return false
   }
+  return true
 }
 
 function clicks(panel, model, signal) {
@@ -82,17 +91,33 @@ function clicks(panel, model, signal) {
     }
     for (const [name, [source, what]] of Object.entries(copied)) {
       if (event.target.closest(`.${name}`)) {
-        await copy(panel.querySelector(source).value)
-        model.send({kind: 'copied', what})
+        const done = await copy(panel.querySelector(source).value)
+        model.send(done ? {kind: 'copied', what}
+          : {kind: 'refused', words: `${what}: the browser does not let it be copied; select the text instead`})
       }
     }
   }, {signal})
 }
 
+function titles(panel, model, signal) { // where ipywidgets show a tooltip at most on the label
+  const set = () => {
+    for (const [name, words] of Object.entries(model.get('titles'))) {
+      const widget = panel.querySelector(`.ud-${name}`)
+      if (widget) widget.title = words
+    }
+  }
+  set()
+  model.on('change:titles', set)
+  signal.addEventListener('abort', () => model.off('change:titles', set))
+}
+
 function watchWidth(panel, model, signal) {
+  let before // of this view: what it has said once, another view of the same panel may gainsay
   const observer = new ResizeObserver(() => {
     const room = panel.parentElement?.clientWidth
-    if (room && model.get('narrow') !== room < NARROW) {
+    if (!room || room === before) return
+    before = room
+    if (model.get('narrow') !== room < NARROW) {
       model.set('narrow', room < NARROW)
       model.save_changes()
     }
@@ -110,6 +135,7 @@ function render({model, el}) {
     if (!panel?.parentElement) return requestAnimationFrame(attach)
     dropping(panel, send, signal)
     clicks(panel, model, signal)
+    titles(panel, model, signal)
     watchWidth(panel, model, signal)
   }
   attach()

@@ -26,10 +26,13 @@ class Touch(anywidget.AnyWidget):
     ----------
     limit : int
         Bytes of a file at most; larger ones are refused in the browser, before they are sent.
+    titles : dict of str to str
+        What is said of a widget when the pointer rests on it, by its class without the "ud-".
     narrow : bool
         Whether the panel stands in less than 740 pixels; set by the browser.
     """
 
     _esm = Path(__file__).with_name("touch.js").read_text(encoding="utf-8")
     limit = traitlets.Int(LIMIT).tag(sync=True)
+    titles = traitlets.Dict().tag(sync=True)
     narrow = traitlets.Bool(False).tag(sync=True)

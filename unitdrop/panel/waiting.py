@@ -76,6 +76,10 @@ class Waiting:
         self._say(f"{entry.name}: getting the network{where} …")
         threading.Thread(target=self._work, args=(self._stop,), name="unitdrop-fetch").start()
 
+    def going_for(self, name: str) -> bool:
+        """Whether this network is on its way."""
+        return self._entry.name == name and not self._stop.is_set()
+
     def _work(self, stop: threading.Event) -> None:
         def wanted() -> bool:
             return not stop.is_set() and threading.main_thread().is_alive()

@@ -256,7 +256,8 @@ def test_the_mouse_drags_the_slider_and_the_picture_follows(page):
 
 def test_every_control_says_what_it_is_for_when_the_pointer_rests_on_it(page):
     mute = page.locator(".ud-panel").first.evaluate(
-        "panel => [...panel.querySelectorAll('select, input:not([type=file]), button, textarea, .noUi-handle')]"
+        "panel => [...panel.querySelectorAll("
+        " 'select, input:not([type=file]), button, textarea, .noUi-handle')]"
         " .filter(e => !e.closest('[title]')?.title).map(e => e.outerHTML)"
     )
     assert mute == []

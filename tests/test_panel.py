@@ -6,7 +6,6 @@ import os
 import subprocess
 import sys
 import threading
-import time
 import weakref
 from dataclasses import replace
 from pathlib import Path
@@ -17,6 +16,19 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from ipywidgets.widgets.widget import _instances
+from panels import (
+    IMAGES,
+    LABELS,
+    SIZE,
+    UNITS,
+    OtherModel,
+    ToyModel,
+    picture,
+    png,
+    seen,
+    settle,
+    wait_until,
+)
 from PIL import Image
 
 from unitdrop import export
@@ -25,38 +37,10 @@ from unitdrop.images import ImageError, load_image
 from unitdrop.panel import Panel, State, gather, jpeg, panel, sources
 from unitdrop.panel.state import CAMS, CURVES, SCALES
 from unitdrop.panel.touch import LIMIT
-from unitdrop.readout import Readout, TargetError
+from unitdrop.readout import TargetError
 from unitdrop.sweep import RANKINGS, Sweep
 
 REPO = Path(__file__).resolve().parent.parent
-SIZE = (320, 180)
-LABELS = ("sea", "sand/dune", "<b>rock</b>", "palm & co")
-UNITS = 6
-
-
-class ToyModel:
-    """A head over random maps that depend on the image; counts its calls."""
-
-    name, units, labels = "toy", UNITS, LABELS
-
-    def __init__(self):
-        self.calls = 0
-
-    def __call__(self, image):
-        self.calls += 1
-        pixels = load_image(image)
-        rng = np.random.default_rng(int(pixels.sum()))
-        maps, weight = rng.exponential(1, (UNITS, 2, 3)), rng.normal(0, 1, (len(LABELS), UNITS))
-        return Readout(maps, weight, np.zeros(len(LABELS)), LABELS, pixels, self.name)
-
-
-def picture(seed):
-    return np.random.default_rng(seed).integers(0, 256, (8, 12, 3), dtype=np.uint8)
-
-
-IMAGES = [picture(seed) for seed in range(3)]
-
-
 @pytest.fixture
 def made(monkeypatch):
     """Make panels that are closed again; what they draw when nobody waits is drawn too late to matter."""
@@ -94,19 +78,6 @@ def folder(tmp_path):
     (tmp_path / "notes.txt").write_text("not meant as a picture")
     (tmp_path / ".hidden.png").write_bytes(b"")
     return tmp_path
-
-
-def wait_until(true, seconds=30):
-    deadline = time.monotonic() + seconds
-    while not true():
-        assert time.monotonic() < deadline, "it never came about"
-        time.sleep(0.01)
-
-
-def settle(a_panel):
-    """Wait until the images have been checked in advance."""
-    wait_until(lambda: not any(t.name == "unitdrop-images" for t in threading.enumerate()))
-    return a_panel._controls
 
 
 # ---------------------------------------------------------------------------------------------- picture
@@ -699,19 +670,6 @@ def test_settings_that_cannot_be_taken_over_are_refused(state, words):
 # ---------------------------------------------------------------------------------------------- networks
 
 
-class OtherModel(ToyModel):
-    """Another head, with fewer units and other classes."""
-
-    name, units, labels = "other", 4, ("cat", "dog", "sea cow")
-
-    def __call__(self, image):
-        self.calls += 1
-        pixels = load_image(image)
-        rng = np.random.default_rng(int(pixels.sum()) + 1)
-        maps, weight = rng.exponential(1, (4, 2, 3)), rng.normal(0, 1, (3, 4))
-        return Readout(maps, weight, np.zeros(3), self.labels, pixels, self.name)
-
-
 def test_another_network_of_the_menu_keeps_image_and_k_and_brings_its_own_prediction(made):
     first, second = ToyModel(), OtherModel()
     a_panel = made([first, second], top=UNITS)
@@ -977,12 +935,6 @@ def test_reset_does_not_change_the_room_there_is(made):
 # ---------------------------------------------------------------------------------------------- own images
 
 
-def png(pixels):
-    buffer = io.BytesIO()
-    Image.fromarray(pixels).save(buffer, "PNG")
-    return buffer.getvalue()
-
-
 def drop(a_panel, name, content):
     """What the page sends for a file."""
     answers = []
@@ -1176,51 +1128,3 @@ def test_settings_that_are_pasted_bring_back_their_picture(made):
     assert a_panel.state == before and controls.error.value == ""
     controls.settings.value = settings.replace('"toy"', '"resnet18"')
     assert "&#x27;resnet18&#x27;; choose that first" in controls.error.value and a_panel.state == before
-
-
-# ---------------------------------------------------------------------------------------------- storm
-
-
-def storm(used, seed, count):
-    """So many random events on a panel."""
-    rng, controls = np.random.default_rng(seed), used._controls
-    choices = {name: widget for widget, name in controls.watched() if name != "seed"}
-    for _ in range(count):
-        name = rng.choice([*choices, "kept", "back", "forth", "to_flip", "reset"])
-        if name in ("back", "forth", "to_flip", "reset"):
-            getattr(controls, name).click()
-        elif name == "kept":
-            controls.kept.value = tuple(sorted(rng.integers(0, UNITS + 1, 2).tolist()))
-        elif name in ("k", "opacity", "units"):
-            values = {
-                "k": rng.integers(UNITS + 1),
-                "opacity": rng.integers(21) / 20,
-                "units": rng.random() < 0.5,
-            }
-            choices[name].value = values[name].item() if name != "units" else bool(values[name])
-        else:
-            values = [o[1] if isinstance(o, tuple) else o for o in choices[name].options]
-            choices[name].value = values[rng.integers(len(values))]
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("seed", range(5))
-def test_after_a_storm_of_events_the_panel_shows_what_a_fresh_one_shows_and_holds_no_more_memory(made, seed):
-    used = made()
-    storm(used, seed + 100, 500)  # fills the caches
-    before = resident()
-    storm(used, seed, 1_000)
-    assert resident() - before < 5e6
-    fresh = made(state=used.settings)
-    assert used.state == fresh.state and seen(used) == seen(fresh)
-
-
-def seen(a_panel):
-    """The bytes of what a panel shows."""
-    return bytes(a_panel._controls.frame.value), bytes(a_panel._controls.tiles.value)
-
-
-def resident():
-    """Bytes of memory that this process holds now."""
-    pages = int(Path("/proc/self/statm").read_text().split()[1]) if Path("/proc/self/statm").exists() else 0
-    return pages * 4096

@@ -380,11 +380,14 @@ class Panel:
         controls.more.observe(lambda _: self._ask(), "selected_index")
         for button, changes in (
             (controls.to_flip, {"to": "flip"}), (controls.smallest, {"to": "smallest"}),
-            (controls.reset, {"to": "start"}), (controls.back, {"by": -1}), (controls.forth, {"by": +1}),
+            (controls.back, {"by": -1}), (controls.forth, {"by": +1}),
             (controls.previous, {"look": -1}), (controls.following, {"look": +1}),
             (controls.whole, {"unit": None}),
         ):  # fmt: skip
             button.on_click(lambda _, changes=changes: self._ask(**changes))
+        controls.reset.on_click(
+            lambda _: self._try(lambda: self._offering(self._own, self._uploads, {}, to="start"))
+        )
         controls.save_png.on_click(lambda _: self._try(self._save_png))
         controls.save.on_click(lambda _: self._try(self._save))
 
@@ -451,7 +454,6 @@ class Panel:
 
     def _gone(self, state: State, where: str) -> State:
         if where == "start":
-            self._listed = self._own
             return replace(self._start, narrow=state.narrow)
         if where == "smallest":
             state = replace(state, rank="margin", end="top", held=0)
@@ -609,7 +611,10 @@ class Panel:
         if self._idle is not None:
             self._idle.cancel()
         self._idle = threading.Timer(IDLE, self._draw_ahead, [self._state])
-        self._idle.start()
+        try:
+            self._idle.start()
+        except RuntimeError:  # no thread to be had: nothing is lost but time
+            _log.debug("nothing is drawn ahead", exc_info=True)
 
     def _ended(self) -> bool:
         """Whether the panel is closed, or Python is about to end."""
@@ -659,20 +664,18 @@ class Panel:
             raise ValueError(f"{name}: larger than {LIMIT / 1e6:.0f} MB; give its folder instead")
         self._sources.append(uploaded(name, content, self._names))
         image = len(self._sources) - 1
-        self._uploads = (*self._uploads, image)
+        bad, changes = {}, {"image": image}
         try:
             load_image(content)
         except ImageError as error:
-            self._bad[image] = str(error).removeprefix("bytes: ")
-            self._ask()
-        else:
-            self._ask(image=image)
+            bad, changes = {image: str(error).removeprefix("bytes: ")}, {}
+        self._offering(self._listed, (*self._uploads, image), bad, **changes)
 
     def _open_folder(self, path: str) -> None:
         """Offer the images of a folder, or those of the start, and show the first that can be read."""
         if not path.strip():
-            self._listed = self._own
-            self._ask(image=next(i for i in self._own if i not in self._bad))
+            good = next((i for i in self._own if i not in self._bad), self._state.image)
+            self._offering(self._own, self._uploads, {}, image=good)
             return
         found = gather(_folder(path.strip()))
         bad = []
@@ -684,10 +687,20 @@ class Panel:
                 bad.append(str(error))
         else:
             raise ImageError(f"{path:.200}: no image in it can be read: {'; '.join(bad[:5])}")
-        self._listed = tuple(map(self._known, found))
-        self._bad |= dict(zip(self._listed, bad, strict=False))
-        self._ask(image=self._known(first))
-        self._check_soon(self._listed)
+        listed, image = tuple(map(self._known, found)), self._known(first)
+        if self._offering(listed, self._uploads, dict(zip(listed, bad, strict=False)), image=image):
+            self._check_soon(listed)
+
+    def _offering(self, listed: tuple, uploads: tuple, bad: dict[int, str], **changes: Any) -> bool:
+        """Offer other images and show the state after a change; if it fails, offer what was offered."""
+        last, before = self._last, (self._listed, self._uploads, self._bad)
+        self._listed, self._uploads, self._bad = listed, uploads, self._bad | bad
+        try:
+            self._ask(**changes)
+        finally:
+            if self._last is last:  # nothing was committed
+                self._listed, self._uploads, self._bad = before
+        return self._last is not last
 
     def _known(self, source: Source) -> int:
         """The position of a source in the panel's list, in which each path is once."""
@@ -746,10 +759,17 @@ class Panel:
         if not state.second:
             del job["size"]  # that of a GIF is its own
         args = (self._sweep_of(state), self._path(".gif"), {**job, "held": state.held})
-        self._saving = True
-        self._controls.save.disabled = True
-        self._say("Saving …")
-        threading.Thread(target=self._export, args=args, name="unitdrop-gif").start()
+        thread = threading.Thread(target=self._export, args=args, name="unitdrop-gif")
+        try:
+            self._saving = self._controls.save.disabled = True
+            self._controls.error.value = ""
+            self._say("Saving …")
+            thread.start()
+        except BaseException:
+            if not thread.is_alive():  # one that is sees to it at its own end
+                self._saving = self._controls.save.disabled = False
+                self._say("")
+            raise
 
     def _save_png(self) -> None:
         """Write the picture as it stands; that is quick enough to be done at once."""
@@ -758,6 +778,7 @@ class Panel:
         top, bottom = self._state.window
         path = self._path(f"_top{top}_bottom{bottom}.png")
         save_png(path, self._sweep_of(self._state), top, bottom, **self._job(self._state))
+        self._controls.error.value = ""
         self._say(f"Saved {path}")
 
     def _path(self, ending: str) -> Path:

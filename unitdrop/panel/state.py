@@ -131,7 +131,7 @@ def restored(settings: str, *images: Sequence[str | None]) -> State:
     if not given.keys() <= known:
         more = ", ".join(sorted(given.keys() - known))
         raise ValueError(f"state: unknown {more:.80}; these are the settings of another version")
-    for name, found in given.items():
+    for name, found in {"target": target, **given}.items():
         _check(name, found)
     if field == "image":
         value = _position(value, images)
@@ -142,7 +142,7 @@ def restored(settings: str, *images: Sequence[str | None]) -> State:
 
 _CHOICES = {"end": ENDS, "rank": RANKINGS, "scope": SCOPES, "cam": CAMS, "scale": SCALES, "curves": CURVES,
             "cmap": CMAPS, "units": (False, True), "narrow": (False, True), "beside": ()}  # fmt: skip
-_MOST = {"k": inf, "held": inf, "seed": MOST_SEED, "first": inf, "unit": inf}
+_MOST = {"target": inf, "k": inf, "held": inf, "seed": MOST_SEED, "first": inf, "unit": inf}
 _MAY_BE_NONE = ("first", "unit")
 
 

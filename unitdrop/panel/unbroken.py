@@ -27,31 +27,47 @@ class Unbroken:
     """
 
     def __enter__(self) -> Unbroken:
-        self._late, self._usual = None, None
+        self._late, self._usual, self._lifted = None, None, False
         in_main = threading.current_thread() is threading.main_thread()
         if in_main and callable(signal.getsignal(signal.SIGINT)):
             self._usual = signal.signal(signal.SIGINT, self._note)
         return self
 
     def _note(self, *interrupt) -> None:
-        self._late = interrupt
+        """Keep an interrupt for later; in a lifted part pass it on at once.
 
-    def __exit__(self, *error) -> None:
-        self._open()
+        There it is kept too: compiled code (matplotlib's, where it asks for an array) may drop what is raised
+        or make another error of it, and then the end of the block raises it.
+        """
+        try:
+            if self._lifted:
+                self._usual(*interrupt)
+        except BaseException:
+            self._late = interrupt
+            raise
+        if not self._lifted:
+            self._late = interrupt
 
-    def _open(self) -> None:
+    def __exit__(self, kind, error, traceback) -> None:
         if self._usual is not None:
             signal.signal(signal.SIGINT, self._usual)
-            late, self._late = self._late, None
-            if late is not None:
-                self._usual(*late)
+            if not isinstance(error, KeyboardInterrupt):
+                self._pass_on()
 
     @contextmanager
     def lifted(self) -> Iterator[None]:
         """A part of the block that an interrupt may end."""
+        # The handler stays: should an interrupt come between the two lines of contextlib that end this part,
+        # what is below runs at any later time.
         try:
-            self._open()
+            self._lifted = True
+            self._pass_on()
             yield
+            self._pass_on()
         finally:
-            if self._usual is not None:
-                signal.signal(signal.SIGINT, self._note)
+            self._lifted = False
+
+    def _pass_on(self) -> None:
+        late, self._late = self._late, None
+        if late is not None:
+            self._usual(*late)

@@ -316,6 +316,15 @@ class Controls:
         self.box.layout.max_width = f"{1300 if pair else self._width + 8}px"
         (self.box.add_class if pair else self.box.remove_class)("ud-pair")
 
+    def beside_cells(self) -> None:
+        """Let callbacks run beside the cells from the first move on.
+
+        ipykernel 7.4 answers a widget in the thread that spoke for it last: at first that of the cell that
+        made it, which may be busy by then. What it knows nothing of, it answers where the page asks it to.
+        """
+        for widget in _family([self.box]):
+            getattr(widget.comm, "__dict__", {}).pop("_reply_subshell_id", None)
+
     def close(self) -> None:
         """Take every widget off the page and out of the kernel, layouts and styles included."""
         close_all([*self.links, self.box])

@@ -250,6 +250,7 @@ class Panel:
         except BaseException:
             self._discard()
             raise
+        self._controls.beside_cells()
         self._check_soon(self._own)
 
     def _first(self, name: str) -> State:

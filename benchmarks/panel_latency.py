@@ -84,8 +84,15 @@ def cold(panel):
 
 model = unitdrop.wrap(network, name="ResNet-50, random weights")
 """
-_CELLS = (_PREPARE, "slider(lambda: None)", "unitdrop.Panel()", "unitdrop.Panel(model)",
-          "cold(unitdrop.Panel())", "cold(unitdrop.Panel(model))", "slider(two_passes)")  # fmt: skip
+_CELLS = (
+    _PREPARE,
+    "slider(lambda: None)",
+    "unitdrop.Panel()",
+    "unitdrop.Panel(model)",
+    "cold(unitdrop.Panel())",
+    "cold(unitdrop.Panel(model))",
+    "slider(two_passes)",
+)
 
 
 def write_notebook(folder: Path) -> str:

@@ -23,8 +23,14 @@ from pathlib import Path
 
 REPO = Path(__file__).resolve().parent.parent
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update",
-         "--disable-sync", "--no-first-run"]  # fmt: skip
+FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--no-first-run",
+]
 PATIENCE = 180  # seconds until the server answers, a kernel is up, a cell has run
 
 
@@ -57,11 +63,14 @@ def _settings(config: Path, theme: str) -> dict[str, str]:
     # The user's own data folder is only searched (extensions may be there), never written to.
     search = [os.environ.get("JUPYTER_PATH"), jupyter_data_dir()]
     return {
-        "JUPYTER_CONFIG_DIR": str(config), "JUPYTER_RUNTIME_DIR": str(config / "runtime"),
-        "JUPYTERLAB_SETTINGS_DIR": str(config / "settings"), "IPYTHONDIR": str(config / "ipython"),
-        "JUPYTERLAB_WORKSPACES_DIR": str(config / "workspaces"), "JUPYTER_DATA_DIR": str(config / "data"),
+        "JUPYTER_CONFIG_DIR": str(config),
+        "JUPYTER_RUNTIME_DIR": str(config / "runtime"),
+        "JUPYTERLAB_SETTINGS_DIR": str(config / "settings"),
+        "IPYTHONDIR": str(config / "ipython"),
+        "JUPYTERLAB_WORKSPACES_DIR": str(config / "workspaces"),
+        "JUPYTER_DATA_DIR": str(config / "data"),
         "JUPYTER_PATH": os.pathsep.join(filter(None, search)),
-    }  # fmt: skip
+    }
 
 
 def _free_port() -> int:
@@ -74,8 +83,13 @@ def _free_port() -> int:
 def jupyterlab(folder: Path, theme: str = "JupyterLab Light", package: Path = REPO) -> Iterator[str]:
     """Serve a folder; gives the address of its JupyterLab, with ``{}`` where the notebook's name goes."""
     port, token = _free_port(), secrets.token_hex(16)
-    command = [sys.executable, "-m", "jupyterlab", "--LabApp.expose_app_in_browser=True",
-               *_flags(folder, port, token)]  # fmt: skip
+    command = [
+        sys.executable,
+        "-m",
+        "jupyterlab",
+        "--LabApp.expose_app_in_browser=True",
+        *_flags(folder, port, token),
+    ]
     with _serving(command, folder, port, f"api/status?token={token}", package, theme):
         yield f"http://127.0.0.1:{port}/lab/tree/{{}}?reset&token={token}"
 
@@ -84,8 +98,13 @@ def jupyterlab(folder: Path, theme: str = "JupyterLab Light", package: Path = RE
 def notebook7(folder: Path, theme: str = "JupyterLab Light", package: Path = REPO) -> Iterator[str]:
     """Serve a folder; gives the address of its Notebook 7, with ``{}`` where the notebook's name goes."""
     port, token = _free_port(), secrets.token_hex(16)
-    command = [sys.executable, "-m", "notebook", "--JupyterNotebookApp.expose_app_in_browser=True",
-               *_flags(folder, port, token)]  # fmt: skip
+    command = [
+        sys.executable,
+        "-m",
+        "notebook",
+        "--JupyterNotebookApp.expose_app_in_browser=True",
+        *_flags(folder, port, token),
+    ]
     with _serving(command, folder, port, f"api/status?token={token}", package, theme):
         yield f"http://127.0.0.1:{port}/notebooks/{{}}?token={token}"
 
@@ -94,8 +113,17 @@ def notebook7(folder: Path, theme: str = "JupyterLab Light", package: Path = REP
 def voila(package: Path, *flags: str) -> Iterator[str]:
     """Serve the panel alone with the command that a user would type in a checkout; gives its address."""
     port = _free_port()
-    command = [sys.executable, "-m", "unitdrop", "app", "--no-browser", f"--port={port}",
-               "--Voila.ip=127.0.0.1", "--Voila.port_retries=0", *flags]  # fmt: skip
+    command = [
+        sys.executable,
+        "-m",
+        "unitdrop",
+        "app",
+        "--no-browser",
+        f"--port={port}",
+        "--Voila.ip=127.0.0.1",
+        "--Voila.port_retries=0",
+        *flags,
+    ]
     with _serving(command, package, port, "voila/static/voila.js", package):
         yield f"http://127.0.0.1:{port}/"
 
@@ -110,8 +138,14 @@ def checkout(folder: Path) -> Path:
 
 def _flags(folder: Path, port: int, token: str) -> list[str]:
     """What JupyterLab and Notebook 7 are told."""
-    flags = ["--no-browser", "--ip=127.0.0.1", f"--port={port}", "--ServerApp.port_retries=0",
-             f"--IdentityProvider.token={token}", f"--ServerApp.root_dir={folder}"]  # fmt: skip
+    flags = [
+        "--no-browser",
+        "--ip=127.0.0.1",
+        f"--port={port}",
+        "--ServerApp.port_retries=0",
+        f"--IdentityProvider.token={token}",
+        f"--ServerApp.root_dir={folder}",
+    ]
     root = hasattr(os, "geteuid") and os.geteuid() == 0
     return [*flags, "--allow-root"] if root else flags
 
@@ -126,8 +160,9 @@ def _serving(
         environment = os.environ | _settings(Path(config), theme) | _offline(Path(config))
         log = Path(config) / "server.log"
         with open(log, "wb") as output:
-            server = subprocess.Popen(command, stdout=output, stderr=output, cwd=folder,
-                                      env=environment | {"PYTHONPATH": paths})  # fmt: skip
+            server = subprocess.Popen(
+                command, stdout=output, stderr=output, cwd=folder, env=environment | {"PYTHONPATH": paths}
+            )
         try:
             _await_server(server, f"http://127.0.0.1:{port}/{probe}", log)
             yield

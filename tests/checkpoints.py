@@ -243,9 +243,7 @@ def python2(value):
 
     main, storages = dumped(value)
     head = MAGIC + pickled(1001) + dumped({"protocol_version": 1001, "little_endian": True})[0] + main
-    data = b"".join(
-        struct.pack("<q", kept.nbytes() // 4) + _bytes(kept) for kept in storages.values()
-    )
+    data = b"".join(struct.pack("<q", kept.nbytes() // 4) + _bytes(kept) for kept in storages.values())
     return head + dumped(list(storages))[0] + data
 
 

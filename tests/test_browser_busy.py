@@ -23,8 +23,11 @@ def busy(tmp_path):
     folder = tmp_path / "notebooks"
     folder.mkdir()
     Image.fromarray(render("harbour", 1, 320).image).save(folder / "photo.png")
-    sources = {"panel": "import unitdrop\npanel = unitdrop.Panel(images='photo.png')\npanel",
-               "busy": BUSY % 0, "tell": TELL}  # fmt: skip
+    sources = {
+        "panel": "import unitdrop\npanel = unitdrop.Panel(images='photo.png')\npanel",
+        "busy": BUSY % 0,
+        "tell": TELL,
+    }
     cells = [nbformat.v4.new_code_cell(source, id=name) for name, source in sources.items()]
     kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
     nbformat.write(nbformat.v4.new_notebook(cells=cells, metadata=kernel), folder / "busy.ipynb")

@@ -456,10 +456,19 @@ def test_an_error_while_the_controls_are_made_is_told_and_leaves_nothing(held, p
 
 @pytest.mark.parametrize(
     "wrong",
-    [{"rank": "best"}, {"scope": "all"}, {"cam": "both"}, {"seed": -4}, {"top": -1}, {"top": 600},
-     {"top": "3"}, {"size": (1, 1)}, {"target": "no such class"}],
+    [
+        {"rank": "best"},
+        {"scope": "all"},
+        {"cam": "both"},
+        {"seed": -4},
+        {"top": -1},
+        {"top": 600},
+        {"top": "3"},
+        {"size": (1, 1)},
+        {"target": "no such class"},
+    ],
     ids=str,
-)  # fmt: skip
+)
 def test_what_cannot_be_shown_is_refused_before_anything_is_fetched(served, wrong):
     with pytest.raises(ValueError, match="|".join(wrong).replace("size", "whole number from 160")):
         Panel("resnet18", "photo.png", **wrong)

@@ -79,7 +79,7 @@ def with_optimizer():
         "names": {"a", "b"},
         "raw": b"\x00\xff",
         "random": torch.get_rng_state(),
-    }  # fmt: skip
+    }
 
 
 def trained():
@@ -270,9 +270,13 @@ def test_the_class_count_is_read_from_the_file(read):
 
 @pytest.mark.parametrize(
     ("weight", "bias", "message"),
-    [((7, 3), (6,), "7 rows of weights but 6 biases"), ((7, 4), (7,), r"expected \(7, 3\)"),
-     ((0, 3), (0,), r"expected \(1, 3\)"), ((7, 3), (), r"expected \(1,\)")],
-)  # fmt: skip
+    [
+        ((7, 3), (6,), "7 rows of weights but 6 biases"),
+        ((7, 4), (7,), r"expected \(7, 3\)"),
+        ((0, 3), (0,), r"expected \(1, 3\)"),
+        ((7, 3), (), r"expected \(1,\)"),
+    ],
+)
 def test_a_head_must_fit_in_all_but_its_class_count(weight, bias, message, read):
     made = resaved(**{"fc.weight": torch.ones(weight), "fc.bias": torch.ones(bias)})
     with pytest.raises(CheckpointError, match=message):

@@ -104,8 +104,17 @@ def test_json_is_one_object_with_the_agreed_fields(capsys, photo):
     record, sweep = json.loads(out), Sweep(toy().load_model()(photo))
     assert (status, err, out.count("\n")) == (0, "", 1)
     assert list(record) == [
-        "model", "image", "units", "target", "rank", "scope", "flip", "smallest_flip", "at", "curve"
-    ]  # fmt: skip
+        "model",
+        "image",
+        "units",
+        "target",
+        "rank",
+        "scope",
+        "flip",
+        "smallest_flip",
+        "at",
+        "curve",
+    ]
     assert (record["model"], record["image"], record["units"]) == ("scenes", photo, 12)
     assert record["target"] == {"index": 0, "label": "beach"}
     assert (record["rank"], record["scope"]) == ("weight", "unit")

@@ -66,7 +66,7 @@ def left_over(folder):
     ("label", "name"),
     [
         ("diner/outdoor", "diner-outdoor"),
-        ("a\\b:c*d?e\"f<g>h|i", "a-b-c-d-e-f-g-h-i"),
+        ('a\\b:c*d?e"f<g>h|i', "a-b-c-d-e-f-g-h-i"),
         ("../../etc/passwd", "etc-passwd"),
         (".hidden", "hidden"),
         ("trailing. ", "trailing"),
@@ -538,8 +538,13 @@ def picture(sweep, top, bottom, view=View(), size=SIZE):
 def others():
     """Sweeps of 24 units to stand beside the first: another scope, ranking, target, image."""
     rng = np.random.default_rng(1)
-    another = Readout(rng.random((24, 2, 3)), rng.normal(0, 1, (5, 24)), np.zeros(5), tuple("abcde"),
-                      rng.integers(0, 256, (30, 12, 3), dtype=np.uint8))  # fmt: skip
+    another = Readout(
+        rng.random((24, 2, 3)),
+        rng.normal(0, 1, (5, 24)),
+        np.zeros(5),
+        tuple("abcde"),
+        rng.integers(0, 256, (30, 12, 3), dtype=np.uint8),
+    )
     return {
         "scope": a_sweep(scope="class"),
         "ranking": a_sweep(rank="random", seed=3),

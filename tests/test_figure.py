@@ -56,14 +56,24 @@ def texts(figure):
     return [t.get_text() for t in figure._sheet.figure.texts if t.get_visible() and t.get_text()]
 
 
-VIEWS = (View(), View(cam="prediction", opacity=0.3), View(cmap="viridis", top_classes=2), View(end="bottom"),
-         View(cam="difference"), View(cam="difference", scale="frame", cmap="gray"), View(scale="frame"),
-         View(curves="shares", cam="prediction"), View(curves="shares", end="bottom"),
-         View(unit=4), View(unit=0, cam="difference", scale="frame", cmap="gray"))  # fmt: skip
+VIEWS = (
+    View(),
+    View(cam="prediction", opacity=0.3),
+    View(cmap="viridis", top_classes=2),
+    View(end="bottom"),
+    View(cam="difference"),
+    View(cam="difference", scale="frame", cmap="gray"),
+    View(scale="frame"),
+    View(curves="shares", cam="prediction"),
+    View(curves="shares", end="bottom"),
+    View(unit=4),
+    View(unit=0, cam="difference", scale="frame", cmap="gray"),
+)
 moves = st.lists(
     st.tuples(st.integers(0, 3), st.integers(0, 7), st.integers(0, 7), st.sampled_from(VIEWS)),
-    min_size=1, max_size=5,
-)  # fmt: skip
+    min_size=1,
+    max_size=5,
+)
 
 
 @settings(max_examples=25, deadline=None)
@@ -221,9 +231,15 @@ def test_texts_neither_overlap_nor_leave_the_figure(sweeps, size):
 
 @pytest.mark.parametrize(
     ("size", "design"),
-    [((960, 540), (960, 540)), ((700, 500), (960, 540)), ((1000, 300), (960, 540)),
-     ((699, 500), drawing.NARROW), ((640, 600), drawing.NARROW), ((300, 1000), drawing.NARROW)],
-)  # fmt: skip
+    [
+        ((960, 540), (960, 540)),
+        ((700, 500), (960, 540)),
+        ((1000, 300), (960, 540)),
+        ((699, 500), drawing.NARROW),
+        ((640, 600), drawing.NARROW),
+        ((300, 1000), drawing.NARROW),
+    ],
+)
 def test_the_layout_follows_the_shape(size, design):
     figure = SweepFigure(*size)
     assert figure._sheet.design == design
@@ -431,10 +447,24 @@ def test_a_failed_picture_leaves_the_figure_fit_for_the_next(sweeps, picture, mo
 
 @pytest.mark.parametrize(
     "wrong",
-    [dict(cam="both"), dict(cmap="no such map"), dict(cmap=3), dict(opacity=1.5), dict(opacity=float("nan")),
-     dict(top_classes=1), dict(top_classes=13), dict(top_classes=2.5), dict(end="left"),
-     dict(scale="own"), dict(curves="areas"), dict(unit=-1), dict(unit=1.5), dict(unit="3"), dict(unit=True)],
-)  # fmt: skip
+    [
+        dict(cam="both"),
+        dict(cmap="no such map"),
+        dict(cmap=3),
+        dict(opacity=1.5),
+        dict(opacity=float("nan")),
+        dict(top_classes=1),
+        dict(top_classes=13),
+        dict(top_classes=2.5),
+        dict(end="left"),
+        dict(scale="own"),
+        dict(curves="areas"),
+        dict(unit=-1),
+        dict(unit=1.5),
+        dict(unit="3"),
+        dict(unit=True),
+    ],
+)
 def test_a_bad_view_is_refused_by_name(wrong):
     with pytest.raises(ValueError, match=next(iter(wrong))):
         View(**wrong)
@@ -463,8 +493,14 @@ def test_drawing_needs_no_pyplot_and_no_torch():
 
 def test_percentages_are_never_rounded_to_a_certainty():
     assert [percent(p) for p in (0, 1e-9, 0.0005, 0.5, 0.99949, 0.9996, 1)] == [
-        "0 %", "<0.1 %", "0.1 %", "50.0 %", "99.9 %", ">99.9 %", "100 %",
-    ]  # fmt: skip
+        "0 %",
+        "<0.1 %",
+        "0.1 %",
+        "50.0 %",
+        "99.9 %",
+        ">99.9 %",
+        "100 %",
+    ]
 
 
 def test_probability_axes_widen_in_steps_to_hold_every_curve(sweeps):

@@ -11,12 +11,23 @@ REPO = Path(__file__).resolve().parent.parent
 
 # The floor of every module; a name stands for all modules below it that are not named themselves.
 FLOORS = {
-    "images": 0, "readout": 0, "heatmap": 0, "gif": 0,
-    "sweep": 1, "models": 1, "scenes": 1,
-    "figure": 2, "units": 2, "study": 2, "scenes.evaluate": 2,
-    "export": 3, "panel": 3,
-    "": 4, "cli": 4, "__main__": 4,
-}  # fmt: skip
+    "images": 0,
+    "readout": 0,
+    "heatmap": 0,
+    "gif": 0,
+    "sweep": 1,
+    "models": 1,
+    "scenes": 1,
+    "figure": 2,
+    "units": 2,
+    "study": 2,
+    "scenes.evaluate": 2,
+    "export": 3,
+    "panel": 3,
+    "": 4,
+    "cli": 4,
+    "__main__": 4,
+}
 
 # Neighbours on one floor that may be asked, each for a reason.
 NEIGHBOURS = {

@@ -78,11 +78,14 @@ def serve(name, root):
     return getattr(browser, name)(root / "notebooks", package=root)
 
 
-@pytest.fixture(scope="module", params=[
-    "jupyterlab",
-    pytest.param("notebook7", marks=pytest.mark.slow),
-    pytest.param("voila", marks=pytest.mark.slow),
-])  # fmt: skip
+@pytest.fixture(
+    scope="module",
+    params=[
+        "jupyterlab",
+        pytest.param("notebook7", marks=pytest.mark.slow),
+        pytest.param("voila", marks=pytest.mark.slow),
+    ],
+)
 def stage(request, tmp_path_factory):
     name = request.param
     root = browser.checkout(tmp_path_factory.mktemp(name))

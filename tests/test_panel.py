@@ -41,6 +41,8 @@ from unitdrop.readout import TargetError
 from unitdrop.sweep import RANKINGS, Sweep
 
 REPO = Path(__file__).resolve().parent.parent
+
+
 @pytest.fixture
 def made(monkeypatch):
     """Make panels that are closed again; what they draw when nobody waits is drawn too late to matter."""
@@ -136,8 +138,18 @@ def test_after_any_moves_the_panel_shows_what_a_fresh_one_with_the_same_settings
 def test_each_move_draws_once_and_a_move_to_the_same_place_not_at_all(made, draws):
     controls = made()._controls
     draws.clear()
-    moves = {"k": 2, "image": 1, "images": 2, "targets": 3, "target": 0, "rank": "random", "seed": 5,
-             "scope": "class", "end": "bottom", "cam": "prediction"}  # fmt: skip
+    moves = {
+        "k": 2,
+        "image": 1,
+        "images": 2,
+        "targets": 3,
+        "target": 0,
+        "rank": "random",
+        "seed": 5,
+        "scope": "class",
+        "end": "bottom",
+        "cam": "prediction",
+    }
     for name, value in moves.items():
         if getattr(controls, name).value == value:
             continue
@@ -388,10 +400,18 @@ def test_an_interrupt_passes_on_but_leaves_picture_and_controls_in_step(made):
 
 @pytest.mark.parametrize(
     "wrong, error",
-    [(dict(target="moon"), TargetError), (dict(rank="size"), ValueError), (dict(scope="all"), ValueError),
-     (dict(top=UNITS + 1), ValueError), (dict(top=1, bottom=1), ValueError), (dict(cam="both"), ValueError),
-     (dict(size=(10, 10)), ValueError), (dict(model=3), ValueError), (dict(model="unknown"), ValueError)],
-)  # fmt: skip
+    [
+        (dict(target="moon"), TargetError),
+        (dict(rank="size"), ValueError),
+        (dict(scope="all"), ValueError),
+        (dict(top=UNITS + 1), ValueError),
+        (dict(top=1, bottom=1), ValueError),
+        (dict(cam="both"), ValueError),
+        (dict(size=(10, 10)), ValueError),
+        (dict(model=3), ValueError),
+        (dict(model="unknown"), ValueError),
+    ],
+)
 def test_a_bad_argument_is_refused_and_leaves_no_widget(wrong, error):
     before = set(_instances)
     with pytest.raises(error):
@@ -643,29 +663,35 @@ def test_a_label_cannot_add_a_line_to_the_python(made):
 
 @pytest.mark.parametrize(
     ("state", "words"),
-    [("", "copy them whole"), ("{", "copy them whole"), ("[1]", "copy them whole"), ("{}", "copy them whole"),
-     ('{"image": "image 1", "target": 0, "speed": 3}', "unknown speed; these are the settings of another"),
-     ('{"image": "image 1", "target": 0, "units": "yes"}', "units 'yes'; choose one of False, True"),
-     ('{"image": "image 1", "target": 0, "end": "auto"}', "end 'auto'; choose one of top, bottom"),
-     ('{"image": "image 1", "target": 0, "seed": 1099511627776}', "seed 1099511627776; expected a whole"),
-     ('{"image": "image 1", "target": 0, "k": true}', "k True; expected a whole number"),
-     ('{"image": "image 1", "target": 0, "unit": 99, "units": true}', "unit 99; this network has 6"),
-     ('{"image": "image 1", "target": 0, "opacity": "x"}', "opacity 'x'; expected a number"),
-     ('{"image": "image 1", "target": 0, "rank": ["weight"]}', "rank .'weight'.; choose one of weight"),
-     ('{"image": "image 1", "target": 0, "beside": ["cam", "target"]}', "beside 'target'"),
-     ('{"image": "image 1", "target": 0, "beside": ["image", "gone"]}', "no image 'gone'"),
-     ('{"image": "image 1", "target": 0, "model": "other"}', "the network 'other'; give that as model"),
-     ('{"image": "gone.png", "target": 0}', "no image 'gone.png'"),
-     ('{"image": "image 1", "target": 0, "cmap": "jet"}', "choose one of inferno"),
-     ('{"image": "image 1", "target": 0, "cam": "all"}', "cam"),
-     ('{"image": "image 1", "target": 0, "k": 3, "held": 999}', "U = "),
-     ('{"image": "image 1", "target": 99}', "target")],
-)  # fmt: skip
+    [
+        ("", "copy them whole"),
+        ("{", "copy them whole"),
+        ("[1]", "copy them whole"),
+        ("{}", "copy them whole"),
+        ('{"image": "image 1", "target": 0, "speed": 3}', "unknown speed; these are the settings of another"),
+        ('{"image": "image 1", "target": 0, "units": "yes"}', "units 'yes'; choose one of False, True"),
+        ('{"image": "image 1", "target": 0, "end": "auto"}', "end 'auto'; choose one of top, bottom"),
+        ('{"image": "image 1", "target": 0, "seed": 1099511627776}', "seed 1099511627776; expected a whole"),
+        ('{"image": "image 1", "target": 0, "k": true}', "k True; expected a whole number"),
+        ('{"image": "image 1", "target": 0, "unit": 99, "units": true}', "unit 99; this network has 6"),
+        ('{"image": "image 1", "target": 0, "opacity": "x"}', "opacity 'x'; expected a number"),
+        ('{"image": "image 1", "target": 0, "rank": ["weight"]}', "rank .'weight'.; choose one of weight"),
+        ('{"image": "image 1", "target": 0, "beside": ["cam", "target"]}', "beside 'target'"),
+        ('{"image": "image 1", "target": 0, "beside": ["image", "gone"]}', "no image 'gone'"),
+        ('{"image": "image 1", "target": 0, "model": "other"}', "the network 'other'; give that as model"),
+        ('{"image": "gone.png", "target": 0}', "no image 'gone.png'"),
+        ('{"image": "image 1", "target": 0, "cmap": "jet"}', "choose one of inferno"),
+        ('{"image": "image 1", "target": 0, "cam": "all"}', "cam"),
+        ('{"image": "image 1", "target": 0, "k": 3, "held": 999}', "U = "),
+        ('{"image": "image 1", "target": 99}', "target"),
+    ],
+)
 def test_settings_that_cannot_be_taken_over_are_refused(state, words):
     before = set(_instances)
     with pytest.raises(ValueError, match=words):
         Panel(ToyModel(), IMAGES, size=SIZE, state=state)
     assert set(_instances) == before
+
 
 # ---------------------------------------------------------------------------------------------- networks
 
@@ -908,8 +934,11 @@ def test_a_second_setting_stands_beside_the_first_on_the_same_k(made, beside):
     assert controls.beside_frame.layout.display is None
     assert bytes(controls.beside_frame.value) == jpeg(pixels)
     assert expected.target == a_panel.state.target == 2 and expected.k == 3
-    named = {"scope": ["scope unit", "scope class"], "rank": ["ranking weight", "ranking random"],
-             "image": ["image 1", "image 3"]}  # fmt: skip
+    named = {
+        "scope": ["scope unit", "scope class"],
+        "rank": ["ranking weight", "ranking random"],
+        "image": ["image 1", "image 3"],
+    }
     assert [caption.value for caption in controls.captions] == named[field]
     controls.beside.value = ()
     assert controls.beside_frame.layout.display == "none" and bytes(controls.beside_frame.value) == b""

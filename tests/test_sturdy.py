@@ -153,13 +153,20 @@ class Hand:
         rng = self.rng
         at = {"x": rng.random(), "y": rng.random()}
         content, buffers = rng.choices(
-            [({"kind": "tile", "x": at["x"], "y": 0.4}, []), ({"kind": "curve", **at}, []),
-             ({"kind": "curve", "x": rng.uniform(0.55, 0.8), "y": 0.75}, []), ({"kind": "copied"}, []),
-             ({"kind": "copied", "what": NASTY}, []), (None, []), ({"kind": "file"}, []),
-             ({"kind": "tile"}, []), (self._file(), [b"no picture"]),
-             (self._file(), [png(picture(rng.randrange(10, 20)))])],
+            [
+                ({"kind": "tile", "x": at["x"], "y": 0.4}, []),
+                ({"kind": "curve", **at}, []),
+                ({"kind": "curve", "x": rng.uniform(0.55, 0.8), "y": 0.75}, []),
+                ({"kind": "copied"}, []),
+                ({"kind": "copied", "what": NASTY}, []),
+                (None, []),
+                ({"kind": "file"}, []),
+                ({"kind": "tile"}, []),
+                (self._file(), [b"no picture"]),
+                (self._file(), [png(picture(rng.randrange(10, 20)))]),
+            ],
             (9, 3, 6, 1, 1, 1, 1, 1, 0.5, 0.5),
-        )[0]  # fmt: skip
+        )[0]
         self.panel._controls.touch._handle_custom_msg(content, buffers)
 
     def _file(self):
@@ -521,9 +528,11 @@ def _ours(callback):
 
 
 MESSAGES = {
-    "curve": {"x": 0.6, "y": 0.75}, "tile": {"x": 0.5, "y": 0.4}, "copied": {"what": "Python"},
+    "curve": {"x": 0.6, "y": 0.75},
+    "tile": {"x": 0.5, "y": 0.4},
+    "copied": {"what": "Python"},
     "file": {"name": "own.png"},
-}  # fmt: skip
+}
 
 
 def triggers(used, hand):
@@ -552,10 +561,18 @@ def elsewhere(hand, name, widget):
 
 SHALLOW = ("_next", "_settled", "_offer", "_draw", "_touched", "_open_folder", "_save", "_save_png")
 DEEP = [
-    (SweepFigure, "show"), (UnitsFigure, "show"), (panel, "jpeg"), (panel, "Sweep"),
-    (panel, "load_image"), (panel, "gather"), (panel, "uploaded"), (panel, "settings_of"), (panel, "plan"),
-    (export, "save_png"), (export, "safe_name"),
-]  # fmt: skip
+    (SweepFigure, "show"),
+    (UnitsFigure, "show"),
+    (panel, "jpeg"),
+    (panel, "Sweep"),
+    (panel, "load_image"),
+    (panel, "gather"),
+    (panel, "uploaded"),
+    (panel, "settings_of"),
+    (panel, "plan"),
+    (export, "save_png"),
+    (export, "safe_name"),
+]
 
 
 def as_it_was(used):
@@ -572,8 +589,11 @@ def faulty(made, offered, monkeypatch):
     used = made([ToyModel(), OtherModel()], files(offered), top=1)
     page = Page(used, monkeypatch)
     hand = Hand(used, page, 3, offered)
-    hand.texts = {"search": ["sea", "palm", "cat", "dog"], "folder": [str(offered / "more"), ""],
-                  "settings": [used.settings, used.settings.replace('"k": 1', '"k": 3')] * 3}  # fmt: skip
+    hand.texts = {
+        "search": ["sea", "palm", "cat", "dog"],
+        "folder": [str(offered / "more"), ""],
+        "settings": [used.settings, used.settings.replace('"k": 1', '"k": 3')] * 3,
+    }
     page.move(used._controls.units, value=True)
     page.move(used._controls.more, selected_index=1)  # so that Python and settings are written, too
 
@@ -658,19 +678,61 @@ def test_where_no_thread_can_be_had_every_control_works_all_the_same(made, monke
 
 
 WRONG = [
-    {"end": "auto"}, {"end": 1}, {"target": "sea"}, {"target": True}, {"target": None}, {"target": -1},
-    {"target": 99}, {"units": 1}, {"units": "yes"}, {"units": None}, {"k": 2.0}, {"k": "2"}, {"k": True},
-    {"k": -1}, {"k": 7}, {"held": 2.5}, {"held": -1}, {"held": 9}, {"seed": -1}, {"seed": 2**31},
-    {"seed": 1.5}, {"seed": True}, {"units": True, "unit": 99}, {"units": True, "unit": "1"},
+    {"end": "auto"},
+    {"end": 1},
+    {"target": "sea"},
+    {"target": True},
+    {"target": None},
+    {"target": -1},
+    {"target": 99},
+    {"units": 1},
+    {"units": "yes"},
+    {"units": None},
+    {"k": 2.0},
+    {"k": "2"},
+    {"k": True},
+    {"k": -1},
+    {"k": 7},
+    {"held": 2.5},
+    {"held": -1},
+    {"held": 9},
+    {"seed": -1},
+    {"seed": 2**31},
+    {"seed": 1.5},
+    {"seed": True},
+    {"units": True, "unit": 99},
+    {"units": True, "unit": "1"},
     {"units": True, "unit": True},
-    {"units": True, "unit": 1, "first": -3}, {"units": True, "unit": 1, "first": "x"}, {"opacity": True},
-    {"opacity": 5}, {"opacity": "x"}, {"opacity": float("nan")}, {"rank": ["weight"]}, {"rank": 3},
-    {"scope": None}, {"cam": "all"}, {"scale": "x"}, {"curves": 1}, {"cmap": "jet"}, {"cmap": ["inferno"]},
-    {"beside": ["scope", "moon"]}, {"beside": ["scope", ["class"]]}, {"beside": ["rank", 3]},
-    {"beside": ["image"]}, {"beside": ["image", "gone"]}, {"beside": ["k", 3]}, {"beside": "ab"},
-    {"beside": {"scope": "class"}}, {"beside": None}, {"image": 0}, {"image": None}, {"model": ["toy"]},
-    {"model": "gone"}, {"model": None}, {"pace": 3},
-]  # fmt: skip
+    {"units": True, "unit": 1, "first": -3},
+    {"units": True, "unit": 1, "first": "x"},
+    {"opacity": True},
+    {"opacity": 5},
+    {"opacity": "x"},
+    {"opacity": float("nan")},
+    {"rank": ["weight"]},
+    {"rank": 3},
+    {"scope": None},
+    {"cam": "all"},
+    {"scale": "x"},
+    {"curves": 1},
+    {"cmap": "jet"},
+    {"cmap": ["inferno"]},
+    {"beside": ["scope", "moon"]},
+    {"beside": ["scope", ["class"]]},
+    {"beside": ["rank", 3]},
+    {"beside": ["image"]},
+    {"beside": ["image", "gone"]},
+    {"beside": ["k", 3]},
+    {"beside": "ab"},
+    {"beside": {"scope": "class"}},
+    {"beside": None},
+    {"image": 0},
+    {"image": None},
+    {"model": ["toy"]},
+    {"model": "gone"},
+    {"model": None},
+    {"pace": 3},
+]
 
 
 def test_settings_that_no_control_can_show_are_refused_and_leave_all_as_it_was(made, monkeypatch):

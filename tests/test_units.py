@@ -58,11 +58,16 @@ def test_another_target_ranks_and_weighs_the_units_anew():
 @pytest.mark.parametrize(
     ("window", "end", "dropped", "following"),
     [
-        ((0, 0), "top", [], 0), ((0, 0), "bottom", [], 3), ((1, 1), "top", [0, 3], 1),
-        ((1, 1), "bottom", [0, 3], 2), ((3, 0), "top", [0, 1, 2], 3), ((4, 0), "top", [0, 1, 2, 3], None),
-        ((0, 4), "bottom", [0, 1, 2, 3], None), ((1, 3), "bottom", [0, 1, 2, 3], None),
+        ((0, 0), "top", [], 0),
+        ((0, 0), "bottom", [], 3),
+        ((1, 1), "top", [0, 3], 1),
+        ((1, 1), "bottom", [0, 3], 2),
+        ((3, 0), "top", [0, 1, 2], 3),
+        ((4, 0), "top", [0, 1, 2, 3], None),
+        ((0, 4), "bottom", [0, 1, 2, 3], None),
+        ((1, 3), "bottom", [0, 1, 2, 3], None),
     ],
-)  # fmt: skip
+)
 def test_what_is_dropped_and_what_is_next_follow_the_window_and_the_end(window, end, dropped, following):
     found = units(Sweep(hand_readout()), *window, end=end)
     assert [u.rank for u in found if u.dropped] == dropped
@@ -92,12 +97,16 @@ def test_ranks_end_where_the_ranking_does_and_classes_where_they_do():
 @pytest.mark.parametrize(
     ("wrong", "words"),
     [
-        (dict(first=-1), "first: expected"), (dict(first=4), "first: .* from 0 to 3"),
-        (dict(first=0.5), "first: expected"), (dict(count=0), "count: expected"),
-        (dict(count="8"), "count: expected"), (dict(top=5), "top=5"), (dict(top=1.5), "top and bottom"),
+        (dict(first=-1), "first: expected"),
+        (dict(first=4), "first: .* from 0 to 3"),
+        (dict(first=0.5), "first: expected"),
+        (dict(count=0), "count: expected"),
+        (dict(count="8"), "count: expected"),
+        (dict(top=5), "top=5"),
+        (dict(top=1.5), "top and bottom"),
         (dict(end="auto"), "end: expected 'top' or 'bottom'"),
     ],
-)  # fmt: skip
+)
 def test_a_bad_argument_is_refused_by_name(wrong, words, picture):
     for show in (units, picture.show):
         with pytest.raises(ValueError, match=words):
@@ -114,9 +123,14 @@ SUBJECTS = (
     Sweep(random_readout(2, units=9, style="sparse")),
 )
 shows = st.tuples(
-    st.integers(0, 3), st.integers(0, 4), st.integers(0, 4), st.integers(0, 3), st.integers(1, 10),
-    st.sampled_from(("top", "bottom")), st.sampled_from(("inferno", "gray")),
-)  # fmt: skip
+    st.integers(0, 3),
+    st.integers(0, 4),
+    st.integers(0, 4),
+    st.integers(0, 3),
+    st.integers(1, 10),
+    st.sampled_from(("top", "bottom")),
+    st.sampled_from(("inferno", "gray")),
+)
 
 
 @settings(max_examples=20, deadline=None)

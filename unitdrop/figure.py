@@ -68,8 +68,12 @@ PAPER, INK, GREY, FAINT, TRAY, BAND = "#ffffff", "#1b2430", "#5d6875", "#dfe3e8"
 REST = "#e3e6ea"  # all classes without a line, where areas are stacked
 TINT = 0.5  # of a class's colour in its area, so that the dashes along its edge stay visible
 TARGET = ("#0072b2", "-")
-OTHERS = (("#d55e00", (0, (5, 1.6))), ("#009e73", (0, (6, 1.5, 1.2, 1.5))), ("#b0578d", (0, (1.3, 1.2))),
-          ("#8a6d00", (0, (9, 2))))
+OTHERS = (
+    ("#d55e00", (0, (5, 1.6))),
+    ("#009e73", (0, (6, 1.5, 1.2, 1.5))),
+    ("#b0578d", (0, (1.3, 1.2))),
+    ("#8a6d00", (0, (9, 2))),
+)
 FAMILY = "DejaVu Sans"  # ships with matplotlib: the same glyphs everywhere
 DIAMOND, ARROW = "\N{BLACK DIAMOND}", "\N{BLACK LEFT-POINTING TRIANGLE}"
 
@@ -266,11 +270,17 @@ def plan(sweep: Sweep, top: int = 0, bottom: int = 0, view: View = View()) -> Pl
     rows = _rows(sweep.probabilities(), lines, int(view.top_classes))
     peak = float(sweep.cam().max())
     return Plan(
-        sweep=sweep, end=end, fixed=fixed, curve=curve, rows=rows, lines=lines, flip=flip,
+        sweep=sweep,
+        end=end,
+        fixed=fixed,
+        curve=curve,
+        rows=rows,
+        lines=lines,
+        flip=flip,
         band=None if fixed else sweep.random_band(),
         limits=(0.0, peak if peak > 0 else 1.0),
         ceiling=_ceiling(float(max(curve[:, list(lines)].max(), sweep.probabilities()[list(rows)].max()))),
-    )  # fmt: skip
+    )
 
 
 def _curve(sweep: Sweep, end: str, fixed: int) -> np.ndarray:
@@ -342,9 +352,14 @@ def _printable(text: str) -> str:
 def _font(size: float, bold: bool = False) -> FontProperties:
     # Everything is said explicitly: what is left out would be taken from the session's rcParams.
     return FontProperties(
-        family=FAMILY, size=size, weight="bold" if bold else "normal", style="normal", variant="normal",
-        stretch="normal", math_fontfamily="dejavusans",
-    )  # fmt: skip
+        family=FAMILY,
+        size=size,
+        weight="bold" if bold else "normal",
+        style="normal",
+        variant="normal",
+        stretch="normal",
+        math_fontfamily="dejavusans",
+    )
 
 
 # ---------------------------------------------------------------------------------------------- drawing
@@ -482,18 +497,36 @@ class _Sheet:
     def text(self, x: float, y: float, size: float, *, bold=False, color=INK, ha="left", moving=False):
         """An empty text whose baseline starts (ends, is centred) at x, y."""
         text = self.figure.text(
-            self.x(x), self.y(y), "", fontproperties=_font(size, bold), color=color, ha=ha, va="baseline",
-            parse_math=False, usetex=False, antialiased=True, animated=True,
-        )  # fmt: skip
+            self.x(x),
+            self.y(y),
+            "",
+            fontproperties=_font(size, bold),
+            color=color,
+            ha=ha,
+            va="baseline",
+            parse_math=False,
+            usetex=False,
+            antialiased=True,
+            animated=True,
+        )
         (self.moving if moving else self._still).append(text)
         return text
 
     def upright(self, x: float, y: float, size: float, color=INK):
         """An empty text that stands upright, its middle at x, y."""
         return self.figure.text(
-            self.x(x), self.y(y), "", fontproperties=_font(size), color=color, ha="center", va="center",
-            rotation=90, parse_math=False, usetex=False, antialiased=True,
-        )  # fmt: skip
+            self.x(x),
+            self.y(y),
+            "",
+            fontproperties=_font(size),
+            color=color,
+            ha="center",
+            va="center",
+            rotation=90,
+            parse_math=False,
+            usetex=False,
+            antialiased=True,
+        )
 
     def add(self, axes, artist, moving: bool = False):
         """Put a line or patch into axes."""
@@ -606,24 +639,59 @@ def _shortened(text: str, count: int, head: float) -> str:
 
 
 def _line(color: str, width: float, style="-", *, zorder=2.0, clip=True, marker="") -> Line2D:
-    line = Line2D([], [], color=color, linewidth=width, linestyle=style, marker=marker, markersize=7,
-                  markerfacecolor=color, markeredgecolor=PAPER, markeredgewidth=1.2, fillstyle="full",
-                  antialiased=True, dash_capstyle="butt", solid_capstyle="butt", drawstyle="default",
-                  dash_joinstyle="round", solid_joinstyle="round", zorder=zorder)  # fmt: skip
+    line = Line2D(
+        [],
+        [],
+        color=color,
+        linewidth=width,
+        linestyle=style,
+        marker=marker,
+        markersize=7,
+        markerfacecolor=color,
+        markeredgecolor=PAPER,
+        markeredgewidth=1.2,
+        fillstyle="full",
+        antialiased=True,
+        dash_capstyle="butt",
+        solid_capstyle="butt",
+        drawstyle="default",
+        dash_joinstyle="round",
+        solid_joinstyle="round",
+        zorder=zorder,
+    )
     line.set_clip_on(clip)
     return line
 
 
 def _patch(face: str, edge: str = "none", width: float = 0.0, zorder: float = 1) -> Rectangle:
     # Not clipped: the outline of a bar that reaches the end of its axes would lose half its width there.
-    return Rectangle((0, 0), 0, 0, facecolor=face, edgecolor=edge, linewidth=width, linestyle="-", hatch=None,
-                     antialiased=True, zorder=zorder, capstyle="butt", joinstyle="miter",
-                     clip_on=False)  # fmt: skip
+    return Rectangle(
+        (0, 0),
+        0,
+        0,
+        facecolor=face,
+        edgecolor=edge,
+        linewidth=width,
+        linestyle="-",
+        hatch=None,
+        antialiased=True,
+        zorder=zorder,
+        capstyle="butt",
+        joinstyle="miter",
+        clip_on=False,
+    )
 
 
 def _area(face: str | tuple, zorder: float) -> Polygon:
-    return Polygon([(0, 0)] * 3, closed=True, facecolor=face, edgecolor="none", linewidth=0, antialiased=True,
-                   zorder=zorder)  # fmt: skip
+    return Polygon(
+        [(0, 0)] * 3,
+        closed=True,
+        facecolor=face,
+        edgecolor="none",
+        linewidth=0,
+        antialiased=True,
+        zorder=zorder,
+    )
 
 
 def _tint(colour: str) -> tuple[float, float, float]:
@@ -800,9 +868,14 @@ _WIDE = _Layout(
     columns=(852, 924, 930),
     bars=(582, 92, 210, 184),
     rows=_Rows(
-        tallest=30, name=_Spot(574, 0.5, "right", 134), drop=4, bar=(0.5, 0.68, 0.48),
-        sizes=(10, 9), slim=(8, 7), least=18,
-    ),  # fmt: skip
+        tallest=30,
+        name=_Spot(574, 0.5, "right", 134),
+        drop=4,
+        bar=(0.5, 0.68, 0.48),
+        sizes=(10, 9),
+        slim=(8, 7),
+        least=18,
+    ),
     curves=(500, 326, 320, 148),
     unit=_Spot(439, 400),
     heading=_Spot(446, 304),
@@ -824,9 +897,15 @@ _NARROW = _Layout(
     columns=(534, 602, 608),
     bars=(322, 126, 280, 278),
     rows=_Rows(  # two lines a row: the name stands over its bar, which leaves both of them room
-        tallest=40, name=_Spot(322, 0.42, room=150), drop=0, bar=(0.7, 0.3, 0.2), grid=0.34,
-        sizes=(10, 9), slim=(8.5, 8.5), least=26,
-    ),  # fmt: skip
+        tallest=40,
+        name=_Spot(322, 0.42, room=150),
+        drop=0,
+        bar=(0.7, 0.3, 0.2),
+        grid=0.34,
+        sizes=(10, 9),
+        slim=(8.5, 8.5),
+        least=26,
+    ),
     curves=(84, 463, 394, 90),
     unit=_Spot(24, 508),
     heading=_Spot(496, 455),
@@ -914,9 +993,16 @@ class _Picture:
         self._title = sheet.text(*layout.title[:2], 11, bold=True, moving=True)
         bar = sheet.axes(*layout.ramp)
         self._ramp = bar.imshow(
-            np.arange(256)[None], aspect="auto", extent=(0, 1, 0, 1), interpolation="nearest", cmap="inferno",
-            vmin=0, vmax=255, origin="lower", resample=False,
-        )  # fmt: skip
+            np.arange(256)[None],
+            aspect="auto",
+            extent=(0, 1, 0, 1),
+            interpolation="nearest",
+            cmap="inferno",
+            vmin=0,
+            vmax=255,
+            origin="lower",
+            resample=False,
+        )
         (left, _, width, _), y = layout.ramp, layout.ticks
         places = [(left, y, "left"), (left + width / 2, y, "center"), (left + width, y, "right")]
         places += [spot[:3] for spot in layout.caption]
@@ -1106,8 +1192,10 @@ class _Curves:
         sheet.upright(*layout.unit[:2], 9, color=GREY).set_text("probability")
         self._band = sheet.add(axes, _area(BAND, zorder=1))
         styles = (TARGET, *OTHERS[:HEIRS])
-        self._lines = [sheet.add(axes, _line(c, 2.4 if s == "-" else 1.7, s, zorder=4 - i / 10))
-                       for i, (c, s) in enumerate(styles)]  # fmt: skip
+        self._lines = [
+            sheet.add(axes, _line(c, 2.4 if s == "-" else 1.7, s, zorder=4 - i / 10))
+            for i, (c, s) in enumerate(styles)
+        ]
         tints = [*(_tint(c) for c, _ in styles), REST]
         self._areas = [sheet.add(axes, _area(c, zorder=2)) for c in tints]
         self._title = sheet.text(*layout.heading[:2], 9.5, bold=True)

@@ -177,6 +177,16 @@ class Encoder:
             raise ValueError("frames: a GIF needs at least one; add a frame first")
         file, (first, *rest) = io.BytesIO(), self._images
         milliseconds = [10 * delay for delay in self._delays]
-        first.save(file, "GIF", save_all=True, append_images=rest, duration=milliseconds, loop=0,
-                   optimize=False, disposal=1, transparency=COLOURS, palette=self._palette)  # fmt: skip
+        first.save(
+            file,
+            "GIF",
+            save_all=True,
+            append_images=rest,
+            duration=milliseconds,
+            loop=0,
+            optimize=False,
+            disposal=1,
+            transparency=COLOURS,
+            palette=self._palette,
+        )
         return file.getvalue()

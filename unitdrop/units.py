@@ -212,8 +212,10 @@ class _Tile:
             line.set_visible(unit.dropped)
             line.set_data([left, left + width], [top + height * y for y in ends])
         self._frame.set_visible(unit.next)
-        self._state.set(text="dropped" if unit.dropped else "next" if unit.next else "",
-                        color=LOST if unit.dropped else INK)  # fmt: skip
+        self._state.set(
+            text="dropped" if unit.dropped else "next" if unit.next else "",
+            color=LOST if unit.dropped else INK,
+        )
 
 
 class _Row:
@@ -231,8 +233,9 @@ class _Row:
         self._broad = sheet.design[0] == WIDTH
         self._heading = sheet.text(MARGIN, 26, 13, bold=True)
         self._how = sheet.text(self._right, 26, 9.5, color=GREY, ha="right")
-        named = zip((*NUMBERS, CLASSES[0]), ("weight", "mean activation", "contribution", "serves most"),
-                    strict=True)  # fmt: skip
+        named = zip(
+            (*NUMBERS, CLASSES[0]), ("weight", "mean activation", "contribution", "serves most"), strict=True
+        )
         for y, words in named:
             sheet.text(MARGIN, y, SIZE, color=GREY).set_text(words)
         for y, words in zip((306, 320), (self.NOTES[not self._broad], self.NOTES[-1]), strict=True):

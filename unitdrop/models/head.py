@@ -95,8 +95,12 @@ def find_head(module: nn.Module, batch: torch.Tensor) -> Head:
 def untouched(module: nn.Module) -> Iterator[None]:
     """Put a module in eval mode without gradients or autocast, and everything back afterwards."""
     modes = [(part, part.training) for part in module.modules()]
-    buffers = [(part, name, b, b.detach().clone()) for part, _ in modes for name, b in part._buffers.items()
-               if b is not None]  # fmt: skip
+    buffers = [
+        (part, name, b, b.detach().clone())
+        for part, _ in modes
+        for name, b in part._buffers.items()
+        if b is not None
+    ]
     grads = [(p, p.grad) for p in module.parameters()]
     gpus = sorted({p.device.index for p, _ in grads if p.device.type == "cuda"})
     with ExitStack() as stack:

@@ -41,9 +41,19 @@ _STORAGES = {
 }
 _DTYPES = {f"torch {str(dtype).removeprefix('torch.')}" for dtype in _STORAGES.values()}
 _NUMPY_BYTES = {
-    "f8": 8, "f4": 4, "f2": 2, "i8": 8, "i4": 4, "i2": 2, "i1": 1, "u8": 8, "u4": 4, "u2": 2, "u1": 1,
+    "f8": 8,
+    "f4": 4,
+    "f2": 2,
+    "i8": 8,
+    "i4": 4,
+    "i2": 2,
+    "i1": 1,
+    "u8": 8,
+    "u4": 4,
+    "u2": 2,
+    "u1": 1,
     "b1": 1,
-}  # fmt: skip
+}
 
 
 @dataclass(frozen=True, slots=True)

@@ -51,8 +51,14 @@ def row(*children: widgets.Widget) -> widgets.HBox:
 
 
 # By which the page, the style sheet and the tests find a widget, where that is not its own name.
-_CLASSES = {"target": "class", "targets": "classes", "beside": "besides", "beside_frame": "beside",
-            "touch": "upload", "box": "panel"}  # fmt: skip
+_CLASSES = {
+    "target": "class",
+    "targets": "classes",
+    "beside": "besides",
+    "beside_frame": "beside",
+    "touch": "upload",
+    "box": "panel",
+}
 Options = Sequence[tuple[str, Any]]
 
 
@@ -116,22 +122,29 @@ class Controls:
         self.links = [widgets.jslink((self.pace, "value"), (self.play, "interval"))]
         self._width = width
         self.box = self._arranged()
-        named = {_CLASSES.get(name, name.replace("_", "-")): w for name, w in vars(self).items()
-                 if isinstance(w, widgets.DOMWidget)}  # fmt: skip
+        named = {
+            _CLASSES.get(name, name.replace("_", "-")): w
+            for name, w in vars(self).items()
+            if isinstance(w, widgets.DOMWidget)
+        }
         for name, widget in named.items():
             widget.add_class(f"ud-{name}")
         told = {name: getattr(widget, "tooltip", None) for name, widget in named.items()}
         self.touch.titles = {name: words for name, words in told.items() if words}
 
     def _make_choices(self) -> None:
-        self.model = widgets.Dropdown(options=[""], description="Model",
-                                      layout=layout(flex="1 1 250px", max_width="420px"))  # fmt: skip
+        self.model = widgets.Dropdown(
+            options=[""], description="Model", layout=layout(flex="1 1 250px", max_width="420px")
+        )
         self.model.style.description_width = "48px"
         self.model.tooltip = "The network. One that is not here yet is downloaded; meanwhile this one stays."
         self.image, self.images = _choice("Image", "Choose the image; its prediction becomes the class.")
         self.target, self.targets = _choice("Class", "Choose the class whose units are dropped.")
-        self.search = widgets.Combobox(placeholder="type to search", continuous_update=False,
-                                       layout=layout(flex="1 1 110px", max_width="170px"))  # fmt: skip
+        self.search = widgets.Combobox(
+            placeholder="type to search",
+            continuous_update=False,
+            layout=layout(flex="1 1 110px", max_width="170px"),
+        )
         self.search.tooltip = "Type a part of a class's name and choose it, or press Enter."
 
     def _make_player(self) -> None:
@@ -142,15 +155,17 @@ class Controls:
         self.play.tooltip = "Drop the units one after another; ■ goes back to 0, the last one repeats."
         self.bounce = widgets.ToggleButton(description="Bounce", layout=layout(width="72px", flex="0 0 auto"))
         self.bounce.tooltip = "Play there and back again."
-        self.pace = widgets.IntSlider(PACE, min=20, max=500, step=10, description="ms a step",
-                                      layout=layout(flex="0 1 270px"))  # fmt: skip
+        self.pace = widgets.IntSlider(
+            PACE, min=20, max=500, step=10, description="ms a step", layout=layout(flex="0 1 270px")
+        )
         self.pace.style.description_width = "76px"
         self.pace.tooltip = "How long each k is shown while it plays, in milliseconds: less is faster."
         self.back, self.forth = _arrows("One unit fewer.", "One unit more.")
 
     def _make_window(self) -> None:
-        self.kept = widgets.IntRangeSlider(value=(0, 1), min=0, max=1, description="Kept",
-                                           layout=layout(flex="3 1 340px"))  # fmt: skip
+        self.kept = widgets.IntRangeSlider(
+            value=(0, 1), min=0, max=1, description="Kept", layout=layout(flex="3 1 340px")
+        )
         self.kept.style.description_width = "48px"
         self.kept.tooltip = "The ranks that are kept, most important first; all others are dropped."
         self.lightest, self.heaviest = (
@@ -178,26 +193,47 @@ class Controls:
 
     def _make_options(self) -> None:
         self.end = _menu("Drop", ENDS, "From which end of the ranking units are dropped.")
-        self.rank = _menu("Ranking", RANKINGS, "What orders the units: the weight of the class, its "
-                          "contribution in this image, what the prediction's lead over its nearest rival "
-                          "loses with each, or chance (the control).")  # fmt: skip
-        self.scope = _menu("Scope", SCOPES, "unit: a dropped unit is silent for every class. "
-                           "class: only for the chosen class.")  # fmt: skip
-        self.cam = _menu("CAM of", CAMS, "Whose evidence is shown: the class's, the prediction's, or "
-                         "what the class has lost and gained since nothing was dropped.")  # fmt: skip
-        self.scale = _menu("Scale", SCALES, "fixed: evidence is seen to drain. frame: every picture on "
-                           "a scale of its own.")  # fmt: skip
+        self.rank = _menu(
+            "Ranking",
+            RANKINGS,
+            "What orders the units: the weight of the class, its "
+            "contribution in this image, what the prediction's lead over its nearest rival "
+            "loses with each, or chance (the control).",
+        )
+        self.scope = _menu(
+            "Scope",
+            SCOPES,
+            "unit: a dropped unit is silent for every class. class: only for the chosen class.",
+        )
+        self.cam = _menu(
+            "CAM of",
+            CAMS,
+            "Whose evidence is shown: the class's, the prediction's, or "
+            "what the class has lost and gained since nothing was dropped.",
+        )
+        self.scale = _menu(
+            "Scale", SCALES, "fixed: evidence is seen to drain. frame: every picture on a scale of its own."
+        )
         self.cmap = _menu("Colours", CMAPS, "Of the map; all are safe for the colour-blind.")
-        self.curves = _menu("Curves", CURVES, "classes: a line each. shares: where the probability "
-                            "went, stacked.")  # fmt: skip
-        self.beside = _menu("Beside", [("nothing", ())], "A second picture on the same k: another scope, "
-                            "ranking or image.")  # fmt: skip
-        self.opacity = widgets.FloatSlider(View.opacity, min=0, max=1, step=0.05, description="Opacity",
-                                           layout=layout(flex="1 1 200px", max_width="300px"))  # fmt: skip
+        self.curves = _menu(
+            "Curves", CURVES, "classes: a line each. shares: where the probability went, stacked."
+        )
+        self.beside = _menu(
+            "Beside", [("nothing", ())], "A second picture on the same k: another scope, ranking or image."
+        )
+        self.opacity = widgets.FloatSlider(
+            View.opacity,
+            min=0,
+            max=1,
+            step=0.05,
+            description="Opacity",
+            layout=layout(flex="1 1 200px", max_width="300px"),
+        )
         self.opacity.style.description_width = "58px"
         self.opacity.tooltip = "Of the map over the image, where there is most evidence."
-        self.seed = widgets.BoundedIntText(0, min=0, max=MOST_SEED, description="Seed",
-                                           layout=layout(flex="0 1 150px"))  # fmt: skip
+        self.seed = widgets.BoundedIntText(
+            0, min=0, max=MOST_SEED, description="Seed", layout=layout(flex="0 1 150px")
+        )
         self.seed.style.description_width = "48px"
         self.seed.tooltip = "Of the random order."
 
@@ -211,25 +247,34 @@ class Controls:
 
     def _make_drawers(self) -> None:
         """What is needed now and then: images of one's own, Python and settings."""
-        self.folder = widgets.Text(placeholder="path of a folder or an image", description="Folder",
-                                   continuous_update=False, layout=layout(flex="1 1 340px"))  # fmt: skip
+        self.folder = widgets.Text(
+            placeholder="path of a folder or an image",
+            description="Folder",
+            continuous_update=False,
+            layout=layout(flex="1 1 340px"),
+        )
         self.folder.style.description_width = "48px"
         self.folder.tooltip = "Offer the images of this folder instead; empty: those of the start."
         self.code = widgets.Textarea(rows=12, layout=layout(width="auto"))
         self.code.tooltip = "Python that makes this picture."
-        self.settings = widgets.Text(description="Settings", continuous_update=False,
-                                     layout=layout(flex="1 1 340px"))  # fmt: skip
+        self.settings = widgets.Text(
+            description="Settings", continuous_update=False, layout=layout(flex="1 1 340px")
+        )
         self.settings.style.description_width = "58px"
         self.settings.tooltip = "This picture as a string; one that is pasted here is taken over."
         self.copy_code, self.copy_settings = (
             widgets.Button(description=words, icon="copy", layout=layout(width="130px"), tooltip=tooltip)
-            for words, tooltip in (("Copy Python", "Put the Python on the clipboard."),
-                                   ("Copy settings", "Put the settings on the clipboard."))
-        )  # fmt: skip
+            for words, tooltip in (
+                ("Copy Python", "Put the Python on the clipboard."),
+                ("Copy settings", "Put the settings on the clipboard."),
+            )
+        )
         own = widgets.VBox([self.touch, row(self.folder)])
         told = widgets.VBox([row(self.copy_code, self.copy_settings, self.settings), self.code])
-        titles = (f"Your own images: drop, upload (up to {LIMIT // 10**6} MB each), or a folder",
-                  "Python and settings of this picture")  # fmt: skip
+        titles = (
+            f"Your own images: drop, upload (up to {LIMIT // 10**6} MB each), or a folder",
+            "Python and settings of this picture",
+        )
         self.more = widgets.Accordion([own, told], titles=titles, layout=layout(width="auto"))
 
     def _arranged(self) -> widgets.VBox:
@@ -242,14 +287,25 @@ class Controls:
             row(self.back, self.k, self.forth, self.play, self.bounce, self.pace),
             row(self.kept, weights),
             self.error,
-            row(*(
-                widgets.VBox(side, layout=layout(max_width="100%")).add_class("ud-side")
-                for side in zip(self.captions, (self.frame, self.beside_frame), strict=True)
-            )),
+            row(
+                *(
+                    widgets.VBox(side, layout=layout(max_width="100%")).add_class("ud-side")
+                    for side in zip(self.captions, (self.frame, self.beside_frame), strict=True)
+                )
+            ),
             self.tiles,
             self.steps,
-            row(self.end, self.rank, self.seed, self.scope, self.curves, self.cam, self.scale, self.cmap,
-                self.opacity),
+            row(
+                self.end,
+                self.rank,
+                self.seed,
+                self.scope,
+                self.curves,
+                self.cam,
+                self.scale,
+                self.cmap,
+                self.opacity,
+            ),
             row(self.to_flip, self.smallest, self.reset, self.units, self.save, self.save_png, self.status),
             self.more,
             self.notes,
@@ -258,11 +314,27 @@ class Controls:
 
     def watched(self) -> list[tuple[widgets.Widget, str]]:
         """Every widget whose value is a field of the state, with that field's name."""
-        names = ("k", "end", "rank", "scope", "seed", "units", "cam", "scale", "cmap", "opacity", "curves",
-                 "model", "beside")  # fmt: skip
+        names = (
+            "k",
+            "end",
+            "rank",
+            "scope",
+            "seed",
+            "units",
+            "cam",
+            "scale",
+            "cmap",
+            "opacity",
+            "curves",
+            "model",
+            "beside",
+        )
         single = [(getattr(self, name), name) for name in names]
-        return [*((w, "image") for w in (self.image, self.images)),
-                *((w, "target") for w in (self.target, self.targets)), *single]  # fmt: skip
+        return [
+            *((w, "image") for w in (self.image, self.images)),
+            *((w, "target") for w in (self.target, self.targets)),
+            *single,
+        ]
 
     def show(self, state: State, offer: Offer) -> None:
         """Set every control to a state; what is right already is left alone and sends nothing."""
@@ -276,10 +348,13 @@ class Controls:
         for widget, words in zip(self.captions, offer.captions, strict=True):
             widget.value, widget.layout.display = words, None if words else "none"
         for widget, options, value in (
-            (self.image, offer.images, state.image), (self.images, offer.images, state.image),
-            (self.target, offer.classes, state.target), (self.targets, offer.classes, state.target),
-            (self.model, offer.models, state.model), (self.beside, offer.besides, state.beside),
-        ):  # fmt: skip
+            (self.image, offer.images, state.image),
+            (self.images, offer.images, state.image),
+            (self.target, offer.classes, state.target),
+            (self.targets, offer.classes, state.target),
+            (self.model, offer.models, state.model),
+            (self.beside, offer.besides, state.beside),
+        ):
             if widget.options != tuple(options):
                 _offer_instead(widget, options)
                 widget.value = value
@@ -306,9 +381,10 @@ class Controls:
         """Take what has no use in a state off the page."""
         shown = (
             (self.seed, "random" in (state.rank, *state.beside)),
-            (self.tiles, state.units), (self.steps, state.units),
+            (self.tiles, state.units),
+            (self.steps, state.units),
             (self.beside_frame, bool(state.beside)),
-        )  # fmt: skip
+        )
         for widget, wanted in shown:
             widget.layout.display = None if wanted else "none"
         self.whole.disabled = state.unit is None
@@ -340,8 +416,9 @@ def _choice(name: str, tooltip: str) -> tuple[widgets.SelectionSlider, widgets.D
 
 
 def _menu(name: str, options: Sequence, tooltip: str) -> widgets.Dropdown:
-    menu = widgets.Dropdown(options=options, description=name,
-                            layout=layout(flex="1 1 165px", max_width="210px"))  # fmt: skip
+    menu = widgets.Dropdown(
+        options=options, description=name, layout=layout(flex="1 1 165px", max_width="210px")
+    )
     menu.style.description_width = "58px"
     menu.tooltip = tooltip
     return menu

@@ -126,11 +126,21 @@ class Panel:
     """
 
     def __init__(
-        self, model: Any = None, images: Any = None, *, target: int | str | None = None,
-        rank: str = "weight", scope: str = "unit", seed: int = 0, top: int = 0, bottom: int = 0,
-        cam: str = "target", size: tuple[int, int] = (WIDTH, HEIGHT), trust_unpinned: bool = False,
+        self,
+        model: Any = None,
+        images: Any = None,
+        *,
+        target: int | str | None = None,
+        rank: str = "weight",
+        scope: str = "unit",
+        seed: int = 0,
+        top: int = 0,
+        bottom: int = 0,
+        cam: str = "target",
+        size: tuple[int, int] = (WIDTH, HEIGHT),
+        trust_unpinned: bool = False,
         state: str | None = None,
-    ) -> None:  # fmt: skip
+    ) -> None:
         top, bottom, seed = _checked(top=top, bottom=bottom, seed=seed)
         self._sources = gather(images)
         self._listed = self._own = tuple(range(len(self._sources)))
@@ -380,11 +390,14 @@ class Panel:
         controls.touch.on_msg(lambda _, content, buffers: self._try(lambda: self._touched(content, buffers)))
         controls.more.observe(lambda _: self._ask(), "selected_index")
         for button, changes in (
-            (controls.to_flip, {"to": "flip"}), (controls.smallest, {"to": "smallest"}),
-            (controls.back, {"by": -1}), (controls.forth, {"by": +1}),
-            (controls.previous, {"look": -1}), (controls.following, {"look": +1}),
+            (controls.to_flip, {"to": "flip"}),
+            (controls.smallest, {"to": "smallest"}),
+            (controls.back, {"by": -1}),
+            (controls.forth, {"by": +1}),
+            (controls.previous, {"look": -1}),
+            (controls.following, {"look": +1}),
             (controls.whole, {"unit": None}),
-        ):  # fmt: skip
+        ):
             button.on_click(lambda _, changes=changes: self._ask(**changes))
         controls.reset.on_click(
             lambda _: self._try(lambda: self._offering(self._own, self._uploads, {}, to="start"))
@@ -429,10 +442,17 @@ class Panel:
         """The state after a change of one control: a field of the state, or what stands for several."""
         state = self._state
         for name, meaning in (
-            ("to", self._gone), ("by", self._stepped), ("look", self._looked), ("search", self._searched),
-            ("settings", self._taken_over), ("lightest", self._lighter), ("heaviest", self._heavier),
-            ("kept", self._kept), ("model", self._under), ("image", self._of_image),
-        ):  # fmt: skip
+            ("to", self._gone),
+            ("by", self._stepped),
+            ("look", self._looked),
+            ("search", self._searched),
+            ("settings", self._taken_over),
+            ("lightest", self._lighter),
+            ("heaviest", self._heavier),
+            ("kept", self._kept),
+            ("model", self._under),
+            ("image", self._of_image),
+        ):
             if name in changes:
                 return meaning(state, changes[name])
         return replace(state, **changes)
@@ -577,8 +597,20 @@ class Panel:
         told = None
         if self._controls is not None and self._controls.more.selected_index == 1:
             told = self._code(state), self._settings(state)  # folded away, it would cost messages
-        return Offer(units, state.held, (top, units - bottom), weights, captions, self._menu(), images,
-                     classes, beside, search, self._notes(), told)  # fmt: skip
+        return Offer(
+            units,
+            state.held,
+            (top, units - bottom),
+            weights,
+            captions,
+            self._menu(),
+            images,
+            classes,
+            beside,
+            search,
+            self._notes(),
+            told,
+        )
 
     def _caption(self, state: State | None, beside: tuple) -> str:
         """What tells a picture from the one beside it; nothing where there is none."""
@@ -739,8 +771,11 @@ class Panel:
         if not bad:
             return ""
         lines = [why if name in why else f"{name}: {why}" for name, why in bad]
-        return line(f"{len(lines)} of {len(self._offered)} images cannot be read:\n" + "\n".join(lines),
-                    "--jp-ui-font-color2", "#6b7280")  # fmt: skip
+        return line(
+            f"{len(lines)} of {len(self._offered)} images cannot be read:\n" + "\n".join(lines),
+            "--jp-ui-font-color2",
+            "#6b7280",
+        )
 
     # -- files and texts
 
@@ -839,9 +874,15 @@ class Panel:
         beside = "" if second is None else f",{tab}beside={self._code_of(second)}{tab}"
         top, bottom = state.window
         return _CODE.format(
-            load=load, sweep=self._code_of(state), view=view, top=top, bottom=bottom, size=job["size"],
-            beside=beside, settings=self._settings(state),
-        )  # fmt: skip
+            load=load,
+            sweep=self._code_of(state),
+            view=view,
+            top=top,
+            bottom=bottom,
+            size=job["size"],
+            beside=beside,
+            settings=self._settings(state),
+        )
 
     def _code_of(self, state: State) -> str:
         """Python that makes a sweep."""

@@ -140,8 +140,18 @@ def restored(settings: str, *images: Sequence[str | None]) -> State:
     return State(_position(image, images), target, **given, beside=(field, value) if field else ())
 
 
-_CHOICES = {"end": ENDS, "rank": RANKINGS, "scope": SCOPES, "cam": CAMS, "scale": SCALES, "curves": CURVES,
-            "cmap": CMAPS, "units": (False, True), "narrow": (False, True), "beside": ()}  # fmt: skip
+_CHOICES = {
+    "end": ENDS,
+    "rank": RANKINGS,
+    "scope": SCOPES,
+    "cam": CAMS,
+    "scale": SCALES,
+    "curves": CURVES,
+    "cmap": CMAPS,
+    "units": (False, True),
+    "narrow": (False, True),
+    "beside": (),
+}
 _MOST = {"target": inf, "k": inf, "held": inf, "seed": MOST_SEED, "first": inf, "unit": inf}
 _MAY_BE_NONE = ("first", "unit")
 

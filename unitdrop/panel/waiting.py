@@ -51,9 +51,12 @@ class Waiting:
     """
 
     def __init__(
-        self, entry: Any, arrived: Callable, trust_unpinned: bool,
+        self,
+        entry: Any,
+        arrived: Callable,
+        trust_unpinned: bool,
         over: Callable[[Waiting, str, bool], None] | None = None,
-    ) -> None:  # fmt: skip
+    ) -> None:
         self._entry, self._arrived, self._trust, self._over = entry, arrived, trust_unpinned, over
         self._lock, self._stop = threading.Lock(), threading.Event()
         self.bar = widgets.FloatProgress(min=0, max=1, layout=layout(flex="1 1 auto", width="auto"))
@@ -144,5 +147,3 @@ class Waiting:
         with self._lock:
             self._stop.set()
         close_all([self.box])
-
-

@@ -12,11 +12,27 @@ from unitdrop.scenes.compose import NAMES, render
 FIRST = 30_000_000
 """Sample seeds start here: none of them is in the training, calibration or held-out renders."""
 SEEDS: dict[str, tuple[int, int]] = {
-    "beach": (61, 68), "island": (9, 12), "harbour": (8, 53), "coast": (22, 67), "oasis": (31, 50),
-    "desert": (52, 9), "lake": (34, 36), "river": (59, 63), "bridge": (8, 14), "forest": (25, 52),
-    "mountain": (6, 17), "camp": (57, 48), "meadow": (57, 32), "farm": (55, 28), "village": (1, 0),
-    "suburb": (43, 66), "street": (65, 51), "highway": (31, 49), "skyline": (3, 54), "downtown": (58, 52),
-}  # fmt: skip
+    "beach": (61, 68),
+    "island": (9, 12),
+    "harbour": (8, 53),
+    "coast": (22, 67),
+    "oasis": (31, 50),
+    "desert": (52, 9),
+    "lake": (34, 36),
+    "river": (59, 63),
+    "bridge": (8, 14),
+    "forest": (25, 52),
+    "mountain": (6, 17),
+    "camp": (57, 48),
+    "meadow": (57, 32),
+    "farm": (55, 28),
+    "village": (1, 0),
+    "suburb": (43, 66),
+    "street": (65, 51),
+    "highway": (31, 49),
+    "skyline": (3, 54),
+    "downtown": (58, 52),
+}
 """The two seeds of each class, counted from `FIRST`: chosen among those the network gets right."""
 
 

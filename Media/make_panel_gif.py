@@ -23,8 +23,8 @@ sys.path[:0] = [str(REPO), str(REPO / "tests")]
 
 import browser  # noqa: E402
 
-from unitdrop.export import atomic_write  # noqa: E402
-from unitdrop.gif import Encoder, shared_palette  # noqa: E402
+from unitdrop.export.film import atomic_write  # noqa: E402
+from unitdrop.export.gif import Encoder, shared_palette  # noqa: E402
 
 FPS = 6
 SHORTEST, LONGEST = 0.1, 2.0  # seconds that a frame is seen

@@ -16,7 +16,7 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from unitdrop.figure import SweepFigure
+from unitdrop.drawing import SweepFigure
 from unitdrop.panel import jpeg
 from unitdrop.readout import Readout
 from unitdrop.sweep import Sweep

@@ -4,7 +4,7 @@ import dataclasses
 
 import numpy as np
 import pytest
-from toys import hand_readout, image, random_readout
+from helpers.toys import hand_readout, image, random_readout
 
 from unitdrop.readout import Readout, ReadoutError, TargetError
 

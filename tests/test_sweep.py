@@ -9,9 +9,7 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
-from toys import (
+from helpers.toys import (
     LABELS,
     hand_readout,
     hooked_probabilities,
@@ -24,6 +22,8 @@ from toys import (
     sweeps,
     windows,
 )
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from unitdrop import sweep as sweep_module
 from unitdrop.readout import Readout, TargetError

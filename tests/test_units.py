@@ -1,37 +1,13 @@
-"""The units: numbers that can be checked by hand, and a picture that is a pure function of them."""
+"""The units: numbers that can be checked by hand."""
 
-import subprocess
-import sys
-
-import numpy as np
 import pytest
-from hypothesis import given, settings
+from helpers.toys import hand_readout, random_readout
+from helpers.toys import sweeps as any_sweep
+from hypothesis import given
 from hypothesis import strategies as st
-from toys import hand_readout, random_readout
-from toys import sweeps as any_sweep
 
-from unitdrop import heatmap
-from unitdrop import units as drawing
-from unitdrop.readout import Readout
 from unitdrop.sweep import Sweep
-from unitdrop.units import Unit, UnitsFigure, units
-
-SIZE = (480, 165)
-
-
-@pytest.fixture
-def picture():
-    figure = UnitsFigure(*SIZE)
-    yield figure
-    figure.close()
-
-
-def texts(figure):
-    """All visible words of a figure that has just been shown."""
-    return [t.get_text() for t in figure._sheet.figure.texts if t.get_visible() and t.get_text()]
-
-
-# Numbers ----------------------------------------------------------------------------------------
+from unitdrop.units import Unit, describe_units
 
 
 def test_the_numbers_are_those_done_by_hand():
@@ -42,7 +18,7 @@ def test_the_numbers_are_those_done_by_hand():
         (("lake", 1.0), ("harbour", 0.0), ("river", 0.0)),
         (("river", 2.0), ("lake", 1.0), ("harbour", -1.0)),
     )
-    assert units(Sweep(hand_readout()), top=1) == (
+    assert describe_units(Sweep(hand_readout()), top=1) == (
         Unit(0, 0, 2.0, 2.0, 4.0, serves[0], True, False),
         Unit(1, 1, 2.0, 1.0, 2.0, serves[1], False, True),
         Unit(2, 2, 0.0, 3.0, 0.0, serves[2], False, False),
@@ -51,7 +27,7 @@ def test_the_numbers_are_those_done_by_hand():
 
 
 def test_another_target_ranks_and_weighs_the_units_anew():
-    found = units(Sweep(hand_readout(), "lake", "contribution"))
+    found = describe_units(Sweep(hand_readout(), "lake", "contribution"))
     assert [(u.unit, u.weight, u.contribution) for u in found] == [(2, 1, 3), (1, 1, 1), (3, 1, 1), (0, 0, 0)]
 
 
@@ -69,7 +45,7 @@ def test_another_target_ranks_and_weighs_the_units_anew():
     ],
 )
 def test_what_is_dropped_and_what_is_next_follow_the_window_and_the_end(window, end, dropped, following):
-    found = units(Sweep(hand_readout()), *window, end=end)
+    found = describe_units(Sweep(hand_readout()), *window, end=end)
     assert [u.rank for u in found if u.dropped] == dropped
     assert [u.rank for u in found if u.next] == ([] if following is None else [following])
 
@@ -78,7 +54,7 @@ def test_what_is_dropped_and_what_is_next_follow_the_window_and_the_end(window, 
 def test_contributions_of_all_units_add_up_to_the_logit_and_the_dropped_are_the_sweeps(data):
     sweep = data.draw(any_sweep())
     top = data.draw(st.integers(0, sweep.units))
-    found = units(sweep, top, 0, 0, sweep.units)
+    found = describe_units(sweep, top, 0, 0, sweep.units)
     total = sum(u.contribution for u in found) + sweep.readout.bias[sweep.target]
     assert total == pytest.approx(sweep.logits()[sweep.target], abs=1e-4)
     assert [u.unit for u in found if u.dropped] == sweep.dropped(top).tolist()
@@ -89,9 +65,9 @@ def test_contributions_of_all_units_add_up_to_the_logit_and_the_dropped_are_the_
 
 def test_ranks_end_where_the_ranking_does_and_classes_where_they_do():
     sweep = Sweep(random_readout(units=6, classes=2))
-    assert [u.rank for u in units(sweep, first=4)] == [4, 5]
-    assert [u.rank for u in units(sweep, first=1, count=2)] == [1, 2]
-    assert all(len(u.serves) == 2 for u in units(sweep))
+    assert [u.rank for u in describe_units(sweep, first=4)] == [4, 5]
+    assert [u.rank for u in describe_units(sweep, first=1, count=2)] == [1, 2]
+    assert all(len(u.serves) == 2 for u in describe_units(sweep))
 
 
 @pytest.mark.parametrize(
@@ -107,205 +83,6 @@ def test_ranks_end_where_the_ranking_does_and_classes_where_they_do():
         (dict(end="auto"), "end: expected 'top' or 'bottom'"),
     ],
 )
-def test_a_bad_argument_is_refused_by_name(wrong, words, picture):
-    for show in (units, picture.show):
-        with pytest.raises(ValueError, match=words):
-            show(Sweep(hand_readout()), **wrong)
-
-
-# Picture ----------------------------------------------------------------------------------------
-
-
-SUBJECTS = (
-    Sweep(hand_readout()),
-    Sweep(hand_readout(), "lake", "contribution", "class"),
-    Sweep(random_readout(1, units=30, classes=7, grid=(5, 3)), rank="random", seed=4),
-    Sweep(random_readout(2, units=9, style="sparse")),
-)
-shows = st.tuples(
-    st.integers(0, 3),
-    st.integers(0, 4),
-    st.integers(0, 4),
-    st.integers(0, 3),
-    st.integers(1, 10),
-    st.sampled_from(("top", "bottom")),
-    st.sampled_from(("inferno", "gray")),
-)
-
-
-@settings(max_examples=20, deadline=None)
-@given(moves=st.lists(shows, min_size=1, max_size=5))
-def test_after_any_moves_the_bytes_are_those_of_a_fresh_figure(moves):
-    used, fresh = UnitsFigure(*SIZE), UnitsFigure(*SIZE)
-    for which, top, bottom, *rest in moves:
-        window = (top, min(bottom, SUBJECTS[which].units - top))
-        last = used.show(SUBJECTS[which], *window, *rest)
-    assert np.array_equal(last, fresh.show(SUBJECTS[which], *window, *rest))
-    used.close()
-    fresh.close()
-
-
-def test_the_purity_test_can_fail(picture):
-    before = picture.show(SUBJECTS[0], 2)
-    picture._row.tiles[0]._cross[0].set_linewidth(5)
-    assert not np.array_equal(before, picture.show(SUBJECTS[0], 2))
-
-
-def test_the_picture_is_rgb_of_the_asked_size_and_the_callers_own():
-    for size in ((960, 330), (701, 241), (160, 160), (300, 1000)):
-        figure = UnitsFigure(*size)
-        pixels = figure.show(SUBJECTS[0], 1)
-        assert pixels.shape == (size[1], size[0], 3) and pixels.dtype == np.uint8
-        pixels[:] = 0
-        assert figure.show(SUBJECTS[0], 1).any()
-        figure.close()
-
-
-def test_each_units_map_lies_over_the_image_on_its_own_scale(picture):
-    sweep = SUBJECTS[0]
-    drawn = picture.show(sweep, cmap="viridis")
-    for unit, (base, (y, x)) in zip(units(sweep), picture._places, strict=True):
-        map = sweep.readout.maps[unit.unit]
-        expected = heatmap.overlay(base, map, (0, map.max()), "viridis", drawing.OPACITY)
-        inner = slice(2, -2)  # beside the frame of the next one
-        found = drawn[y : y + base.shape[0], x : x + base.shape[1]]
-        assert np.array_equal(found[inner, inner], expected[inner, inner])
-    assert any("that unit's own maximum" in words for words in texts(picture))
-
-
-def test_the_words_are_the_numbers_and_the_marks_those_of_the_window(picture):
-    picture.show(SUBJECTS[0], 1, 1)
-    words = texts(picture)
-    assert {"rank 1", "unit 1", "2", "1", "◆ harbour", "lake", "river", "next"} <= set(words)
-    assert words.count("dropped") == 2 and words.count("next") == 1 and words.count("−1") == 2
-    picture.show(SUBJECTS[0], 4)
-    assert texts(picture).count("dropped") == 4 and "next" not in texts(picture)
-
-
-def test_a_class_that_only_shares_the_targets_name_is_not_marked_as_the_target(picture):
-    image = np.zeros((4, 4, 3), np.uint8)
-    twins = Readout(np.ones((1, 1, 1)), [[1], [2], [0]], [0, 0, 0], ("a", "a", "b"), image)
-    picture.show(Sweep(twins, target=0))
-    assert [t for t in texts(picture) if t in ("◆ a", "a")] == ["a", "◆ a"]
-
-
-def test_a_dropped_unit_is_dimmed(picture):
-    kept, gone = (picture.show(SUBJECTS[2], k).astype(float) for k in (0, 1))
-    base, (y, x) = picture._places[0]
-    box = slice(y, y + base.shape[0]), slice(x, x + base.shape[1])
-    assert gone[box].mean() > kept[box].mean() + 50
-
-
-def test_a_move_of_k_draws_no_background_anew(picture, monkeypatch):
-    drawn = []
-    draw = picture._sheet.canvas.draw
-    monkeypatch.setattr(picture._sheet.canvas, "draw", lambda: (drawn.append(1), draw()))
-    for k in range(4):
-        picture.show(SUBJECTS[2], k, cmap=("gray", "inferno")[k % 2])
-    assert len(drawn) == 1
-    picture.show(SUBJECTS[2], first=8)
-    picture.show(SUBJECTS[3], first=8)
-    assert len(drawn) == 3
-
-
-def test_every_artist_is_made_once(picture):
-    picture.show(SUBJECTS[0])
-    before = [id(a) for a in picture._sheet.figure.findobj()]
-    for sweep in SUBJECTS:
-        picture.show(sweep, 2, 1, 1, 3)
-    assert [id(a) for a in picture._sheet.figure.findobj()] == before
-
-
-@pytest.mark.parametrize("size", [(960, 330), (700, 241)])
-@pytest.mark.parametrize("count", [1, 8, 10])
-def test_words_neither_leave_the_sheet_nor_overlap_however_long_the_labels(size, count):
-    labels = tuple(f"{letter * 3} scene with a name of many words {letter}" for letter in "WMABC")
-    rng = np.random.default_rng(0)
-    weight, image = -rng.exponential(1e-4, (5, 2048)), np.zeros((30, 50, 3), np.uint8)
-    readout = Readout(rng.exponential(1, (2048, 2, 2)), weight, np.zeros(5), labels, image, "long")
-    figure = UnitsFigure(*size)
-    figure.show(Sweep(readout, rank="random", seed=2**40), 2042, 0, 2040, count)
-    renderer = figure._sheet.canvas.get_renderer()
-    shown = [t for t in figure._sheet.figure.texts if t.get_visible() and t.get_text()]
-    boxes = [t.get_window_extent(renderer) for t in shown]
-    for i, a in enumerate(boxes):
-        assert min(a.x0, a.y0) >= 0 and a.x1 <= size[0] and a.y1 <= size[1], shown[i].get_text()
-        for j, b in enumerate(boxes[:i]):
-            apart = a.x1 <= b.x0 or b.x1 <= a.x0 or a.y1 <= b.y0 + 1 or b.y1 <= a.y0 + 1
-            assert apart, (shown[i].get_text(), shown[j].get_text())
-    assert any("…" in t.get_text() for t in shown)
-    figure.close()
-
-
-def test_dead_units_and_narrow_images_have_a_picture(picture):
-    dead = Readout(np.zeros((3, 2, 2)), np.ones((2, 3)), [1, 0], ("a", "b"), np.zeros((60, 2, 3), np.uint8))
-    assert picture.show(Sweep(dead), 3).std() > 1
-
-
-def test_a_failed_picture_leaves_the_figure_fit_for_the_next(picture, monkeypatch):
-    expected = picture.show(SUBJECTS[0], 2)
-    with monkeypatch.context() as patch:
-        patch.setattr(picture._sheet.canvas, "draw", lambda: 1 / 0)
-        with pytest.raises(ZeroDivisionError):
-            picture.show(SUBJECTS[2], 2)
-    with pytest.raises(ValueError, match="no such"):
-        picture.show(SUBJECTS[3], cmap="no such")
-    assert np.array_equal(picture.show(SUBJECTS[0], 2), expected)
-
-
-def test_a_row_holds_ten_tiles_at_most(picture):
-    with pytest.raises(ValueError, match="count: .* from 1 to 10"):
-        picture.show(SUBJECTS[2], count=11)
-
-
-@pytest.mark.parametrize("size", [(100, 330), (960, 5000), (960.5, 330)])
-def test_a_bad_size_is_refused_by_name(size):
-    with pytest.raises(ValueError, match="UnitsFigure"):
-        UnitsFigure(*size)
-
-
-def test_a_closed_figure_says_so_and_closes_twice():
-    figure = UnitsFigure(*SIZE)
-    figure.close()
-    figure.close()
-    with pytest.raises(RuntimeError, match="closed"):
-        figure.show(SUBJECTS[0])
-
-
-def test_drawing_needs_no_pyplot_and_no_torch():
-    unwanted = "{'matplotlib.pyplot', 'torch'} & set(sys.modules)"
-    code = f"import sys, unitdrop.units as u; u.UnitsFigure(); print({unwanted})"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == "set()"
-
-
-# Clicks -----------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(("width", "count"), [(960, 1), (960, 3), (960, 8), (960, 10), (640, 5)])
-def test_a_point_on_a_tile_is_told_from_one_beside_it(width, count):
-    figure = UnitsFigure(width, 330)
-    sweep = Sweep(random_readout(units=10))
-    figure.show(sweep, count=count)
-    boxes = [tile.box for tile in figure._row.tiles[:count]]
-    for i, (left, top, side, height) in enumerate(boxes):
-        middle = (left + side / 2) / width, (top + height / 2) / 330
-        assert figure.tile_at(*middle, count) == i
-        assert figure.tile_at((left + 1) / width, middle[1], count) == i
-        assert figure.tile_at((left + side - 1) / width, middle[1], count) == i
-    outside = [(0.1, 0.5), (0.99, 0.5), (0.5, 0.05), (0.5, 0.95)]
-    assert [figure.tile_at(x, y, count) for x, y in outside] == [None] * 4
-    figure.close()
-
-
-def test_the_unit_that_is_looked_at_is_framed_where_it_is_in_the_row():
-    figure = UnitsFigure()
-    sweep = Sweep(random_readout(units=10))
-    plain, away = (figure.show(sweep, looked=looked) for looked in (None, int(sweep.ranking[9])))
-    framed = figure.show(sweep, looked=int(sweep.ranking[2]))
-    left, top, width, height = (round(side) for side in figure._row.tiles[2].box)
-    figure.close()
-    np.testing.assert_array_equal(plain, away)
-    where = np.argwhere((plain != framed).any(axis=2))
-    assert len(where) and (where.min(axis=0) >= (top - 4, left - 4)).all()
-    assert (where.max(axis=0) <= (top + height + 4, left + width + 4)).all()
+def test_a_bad_argument_is_refused_by_name(wrong, words):
+    with pytest.raises(ValueError, match=words):
+        describe_units(Sweep(hand_readout()), **wrong)

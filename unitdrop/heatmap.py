@@ -38,12 +38,21 @@ CHANGE = "change"
 """The colour map of changes, for limits (-peak, peak): purple is lost, orange gained; by opacity how much."""
 
 
+def is_cmap(name: object) -> bool:
+    """Return whether matplotlib knows a colour map of this name.
+
+    >>> is_cmap("inferno"), is_cmap("rainbows"), is_cmap(3)
+    (True, False, False)
+    """
+    return isinstance(name, str) and name in colormaps
+
+
 @lru_cache(maxsize=16)
 def _table(cmap: str) -> np.ndarray:
     """Return the 256 colours of a matplotlib colour map: (256, 3) uint8, read-only."""
     if cmap == CHANGE:  # ColorBrewer's ends, safe for the colour-blind; its pale middle would veil the image
         return _frozen(colormaps["PuOr_r"](np.r_[0.04:0.2:128j, 0.8:0.96:128j], bytes=True)[:, :3])
-    if cmap not in colormaps:
+    if not is_cmap(cmap):
         raise ValueError(f"cmap: matplotlib knows no colour map {cmap!r}; try inferno, viridis or turbo")
     return _frozen(colormaps[cmap](np.linspace(0, 1, 256), bytes=True)[:, :3])
 

@@ -19,6 +19,8 @@ from typing import Any, BinaryIO
 import numpy as np
 from PIL import Image, ImageFile, ImageOps, UnidentifiedImageError
 
+from unitdrop.errors import ImageError
+
 FORMATS = ("JPEG", "PNG", "GIF", "WEBP", "BMP", "TIFF")
 MAX_PIXELS = 40_000_000
 MAX_ASPECT = 20
@@ -28,10 +30,6 @@ MAX_BYTES = 512 * 2**20
 # transparent colour of such a PNG as it stands in the file; this is what to multiply it by.
 _KEY_SCALE = {"L;2": 85, "L;4": 17, "RGB;16B": 1 / 256}
 _DECODING = threading.Lock()
-
-
-class ImageError(ValueError):
-    """The source is no picture that can be used; the message names it and the remedy."""
 
 
 def load_image(source: Any, *, value_range: tuple[float, float] | None = None) -> np.ndarray:
@@ -78,7 +76,7 @@ def load_image(source: Any, *, value_range: tuple[float, float] | None = None) -
     [[0, 128]]
     >>> load_image(np.zeros((3, 100, 200)))
     Traceback (most recent call last):
-    unitdrop.images.ImageError: array of shape (3, 100, 200): channels first; pass array.transpose(1, 2, 0)
+    unitdrop.errors.ImageError: array of shape (3, 100, 200): channels first; pass array.transpose(1, 2, 0)
     """
     if value_range is not None:
         _check_range(value_range)

@@ -12,13 +12,7 @@ from functools import cached_property
 
 import numpy as np
 
-
-class ReadoutError(ValueError):
-    """The arrays given do not make a readout; the message names the argument and the remedy."""
-
-
-class TargetError(ValueError):
-    """No class, or more than one, goes by the label or index asked for."""
+from unitdrop.errors import ReadoutError, TargetError
 
 
 def _frozen_copy(name: str, value: object, ndim: int, shape: str) -> np.ndarray:

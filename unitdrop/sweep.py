@@ -16,15 +16,48 @@ roundings, is below 1e-11 of that logit.
 from __future__ import annotations
 
 import operator
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from functools import cached_property, lru_cache, partial
 
 import numpy as np
 
-from .readout import Readout
+from unitdrop.checks import whole_number
+from unitdrop.readout import Readout
 
 RANKINGS = ("weight", "contribution", "margin", "random")
 SCOPES = ("unit", "class")
+
+
+@dataclass(frozen=True)
+class Window:
+    """A kept window of ranks: k units dropped from one end of a ranking, ``held`` from the other.
+
+    Examples
+    --------
+    >>> Window(3).ends, Window(3, "bottom", held=1).ends
+    ((3, 0), (1, 3))
+    >>> Window.of(1, 3, "bottom"), Window(3, held=1).at(5)
+    (Window(k=3, end='bottom', held=1), Window(k=5, end='top', held=1))
+    """
+
+    k: int = 0
+    end: str = "top"
+    held: int = 0
+
+    @classmethod
+    def of(cls, top: int, bottom: int, end: str = "top") -> Window:
+        """The window with so many units dropped from the two ends, as k runs along one of them."""
+        return cls(top, end, bottom) if end == "top" else cls(bottom, end, top)
+
+    @property
+    def ends(self) -> tuple[int, int]:
+        """Units dropped from the (top, bottom), as the methods of `Sweep` take them."""
+        return (self.k, self.held) if self.end == "top" else (self.held, self.k)
+
+    def at(self, k: int) -> Window:
+        """The same window with another k."""
+        return Window(k, self.end, self.held)
 
 
 @dataclass(frozen=True)
@@ -101,11 +134,8 @@ def _only(scope: str, target: int) -> int | None:
 
 def _checked_seed(seed: int) -> int:
     """Return `seed` as an int, or raise ValueError."""
-    try:
-        number = operator.index(seed)
-    except TypeError:
-        number = -1
-    if number < 0:
+    number = whole_number(seed, 0)
+    if number is None:
         raise ValueError(f"seed: expected an integer of at least 0, got {seed!r}")
     return number
 
@@ -208,7 +238,7 @@ def _frozen(array: np.ndarray) -> np.ndarray:
     return array
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, init=False)
 class Sweep:
     """Every number of one sweep: one readout, one target, one ranking, one scope.
 
@@ -226,6 +256,15 @@ class Sweep:
         `"class"`: only the target's weights are zeroed, the rows of the other classes stay.
     seed
         Of the ranking `"random"` and of the random orders of `random_band`.
+
+    Attributes
+    ----------
+    readout, rank, scope, seed
+        As given.
+    target : int
+        Index of the class whose units are ranked.
+    ranking : ndarray, shape (U,), int64
+        The units in the order of the ranking, most important first; read-only.
 
     A window is told by how many ranks are dropped from the top (most important) and from the bottom:
     0 <= top, 0 <= bottom, top + bottom <= U. The prediction is the class
@@ -251,24 +290,38 @@ class Sweep:
     """
 
     readout: Readout
-    target: int | str | None = None
-    rank: str = "weight"
-    scope: str = "unit"
-    seed: int = 0
+    target: int
+    rank: str
+    scope: str
+    seed: int
+    ranking: np.ndarray = field(init=False, repr=False)
+    _base: np.ndarray = field(init=False, repr=False)
+    _effects: np.ndarray = field(init=False, repr=False)
+    _map_sums: Callable[[int], np.ndarray] = field(init=False, repr=False)
+    _bands: dict[tuple, np.ndarray] = field(init=False, repr=False)
 
-    def __post_init__(self) -> None:
+    def __init__(
+        self,
+        readout: Readout,
+        target: int | str | None = None,
+        rank: str = "weight",
+        scope: str = "unit",
+        seed: int = 0,
+    ) -> None:
         """Check the choices, and settle the target and the ranking."""
-        intact = _exact_head(self.readout)[2]
-        target = int(intact.argmax()) if self.target is None else self.readout.index_of(self.target)
-        base, effects = _scoped(self.readout, _only(self.scope, target))
-        ranking = rank_units(self.readout, target, self.rank, self.seed, self.scope)
+        index = int(_exact_head(readout)[2].argmax()) if target is None else readout.index_of(target)
+        base, effects = _scoped(readout, _only(scope, index))
+        ranking = rank_units(readout, index, rank, seed, scope)
         settled = {
-            "target": target,
-            "seed": _checked_seed(self.seed),
+            "readout": readout,
+            "target": index,
+            "rank": rank,
+            "scope": scope,
+            "seed": _checked_seed(seed),
             "ranking": _frozen(ranking.astype(np.int64)),
             "_base": base,  # (C,): the logits with everything dropped
             "_effects": effects,  # (C, U): what each logit loses with each unit
-            "_map_sums": lru_cache(maxsize=8)(partial(_map_sums, self.readout, ranking)),
+            "_map_sums": lru_cache(maxsize=8)(partial(_map_sums, readout, ranking)),
             "_bands": {},
         }
         for name, value in settled.items():
@@ -284,8 +337,21 @@ class Sweep:
         """The name of the target."""
         return self.readout.labels[self.target]
 
-    def _window(self, top: int, bottom: int) -> tuple[int, int]:
-        """Return the kept ranks [lo, hi), or raise ValueError."""
+    def kept(self, top: int = 0, bottom: int = 0) -> range:
+        """Return the ranks that a window keeps, ``range(top, U - bottom)``.
+
+        Raises
+        ------
+        ValueError
+            top or bottom is no whole number, is below 0, or their sum is above U.
+
+        Examples
+        --------
+        >>> readout = Readout(maps=np.ones((4, 1, 1)), weight=[[1, 2, 3, 4]], bias=[0], labels=("sea",),
+        ...                   image=np.zeros((1, 1, 3), np.uint8))
+        >>> Sweep(readout).kept(top=1, bottom=1)
+        range(1, 3)
+        """
         try:
             lo, hi = operator.index(top), self.units - operator.index(bottom)
         except TypeError:
@@ -295,7 +361,7 @@ class Sweep:
                 f"top={top}, bottom={bottom}: expected both at least 0 and their sum at most "
                 f"U = {self.units}; drop fewer units"
             )
-        return lo, hi
+        return range(lo, hi)
 
     @cached_property
     def _sums(self) -> np.ndarray:
@@ -309,8 +375,8 @@ class Sweep:
 
     def _logits(self, top: int, bottom: int) -> np.ndarray:
         """The exact logits at a window: (C,) float64."""
-        lo, hi = self._window(top, bottom)
-        return self._base + (self._sums[hi] - self._sums[lo])
+        kept = self.kept(top, bottom)
+        return self._base + (self._sums[kept.stop] - self._sums[kept.start])
 
     def logits(self, top: int = 0, bottom: int = 0) -> np.ndarray:
         """Return the logits at a window: (C,) float32."""
@@ -335,12 +401,12 @@ class Sweep:
         `M_c = sum over kept u of W[c, u] A[u]` (Zhou et al. 2016), in units of logit: its mean plus the bias
         is the logit. In scope `"class"` only the target's map changes with the window.
         """
-        lo, hi = self._window(top, bottom)
+        kept = self.kept(top, bottom)
         row = self.target if index is None else self.readout.index_of(index)
         if self.scope == "class" and row != self.target:
-            lo, hi = 0, self.units
+            kept = self.kept()
         sums = self._map_sums(row)
-        return (sums[hi] - sums[lo]).astype(np.float32)
+        return (sums[kept.stop] - sums[kept.start]).astype(np.float32)
 
     @cached_property
     def weights_ranked(self) -> np.ndarray:
@@ -349,7 +415,7 @@ class Sweep:
 
     def threshold(self, top: int) -> float | None:
         """Return the target's weight on the last of the top `top` units dropped; None for 0."""
-        self._window(top, 0)
+        self.kept(top)
         return float(self.weights_ranked[top - 1]) if top else None
 
     def window(self, lightest: float, heaviest: float) -> tuple[int, int]:
@@ -379,8 +445,8 @@ class Sweep:
 
     def dropped(self, top: int = 0, bottom: int = 0) -> np.ndarray:
         """Return the units dropped at a window, by rank: (top + bottom,) int64 unit indices."""
-        lo, hi = self._window(top, bottom)
-        return np.concatenate([self.ranking[:lo], self.ranking[hi:]])
+        kept = self.kept(top, bottom)
+        return np.concatenate([self.ranking[: kept.start], self.ranking[kept.stop :]])
 
     @cached_property
     def flip(self) -> Flip | None:

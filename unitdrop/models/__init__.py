@@ -9,13 +9,13 @@ from pathlib import Path
 from torchvision import models as torchvision_models
 from torchvision.models import list_models
 
+from unitdrop.checkpoints import load_checkpoint
+from unitdrop.download import Progress
+from unitdrop.errors import CheckpointError, DownloadError, ModelError
 from unitdrop.models import embedded, imagenet, places365
-from unitdrop.models.checkpoint import load_checkpoint
-from unitdrop.models.download import Progress
+from unitdrop.models.custom import load_own, names_file, read_labels
 from unitdrop.models.entry import Entry
-from unitdrop.models.errors import CheckpointError, DownloadError, ModelError
 from unitdrop.models.model import Model, wrap
-from unitdrop.models.own import load_own, names_file, read_labels
 
 __all__ = [
     "CheckpointError",

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from torch import nn
 
+from unitdrop.errors import ModelError
 from unitdrop.models.entry import Entry
-from unitdrop.models.errors import ModelError
 from unitdrop.scenes import NAMES, network
 
 

@@ -10,9 +10,9 @@ import torch
 from torch import nn
 from torch.overrides import TorchFunctionMode
 
-from unitdrop.models.checkpoint import read_checkpoint
-from unitdrop.models.download import Progress, Remote, fetch
-from unitdrop.models.errors import ModelError
+from unitdrop.checkpoints.read import read_checkpoint
+from unitdrop.download.fetch import Progress, Remote, fetch
+from unitdrop.errors import ModelError
 from unitdrop.models.model import Model, check_labels
 
 

@@ -19,7 +19,7 @@ import torch
 from torch import nn
 from torch.overrides import TorchFunctionMode
 
-from unitdrop.models.errors import ModelError
+from unitdrop.errors import ModelError
 
 REMEMBERED = 64
 """So many of the latest activations are kept while the network runs: more would cost memory."""
@@ -76,7 +76,7 @@ def find_head(module: nn.Module, batch: torch.Tensor) -> Head:
     ('3', torch.Size([8, 14, 14]))
     >>> find_head(net[:3], torch.rand(1, 3, 16, 16))  # doctest: +ELLIPSIS
     Traceback (most recent call last):
-    unitdrop.models.errors.ModelError: no nn.Linear took part in the forward pass; CAMs are exact only for ...
+    unitdrop.errors.ModelError: no nn.Linear took part in the forward pass; CAMs are exact only for ...
     """
     if any(isinstance(part, torch.jit.ScriptModule) for part in module.modules()):
         raise ModelError(

@@ -9,7 +9,7 @@ from functools import partial
 from torch import nn
 from torchvision.models import get_model, get_model_weights
 
-from unitdrop.models.download import Remote, hub_folder
+from unitdrop.download.fetch import Remote, hub_folder
 from unitdrop.models.entry import Entry
 
 UNITS = {

@@ -12,8 +12,8 @@ from torch import nn
 from torchvision.transforms import InterpolationMode
 from torchvision.transforms import functional as transform
 
+from unitdrop.errors import ModelError
 from unitdrop.images import load_image
-from unitdrop.models.errors import ModelError
 from unitdrop.models.head import Head, find_head
 from unitdrop.readout import Readout
 

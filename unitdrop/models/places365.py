@@ -12,7 +12,7 @@ from pathlib import Path
 
 from torchvision.models import get_model
 
-from unitdrop.models.download import Remote, cache_folder
+from unitdrop.download.fetch import Remote, cache_folder
 from unitdrop.models.entry import Entry
 from unitdrop.models.model import IMAGENET
 

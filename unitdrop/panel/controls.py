@@ -8,9 +8,9 @@ from typing import Any
 
 import ipywidgets as widgets
 
-from unitdrop.figure import CMAPS, View
+from unitdrop.panel.browser import LIMIT, Touch
 from unitdrop.panel.state import CAMS, CURVES, ENDS, MOST_SEED, SCALES, State
-from unitdrop.panel.touch import LIMIT, Touch
+from unitdrop.plan import CMAPS, View
 from unitdrop.sweep import RANKINGS, SCOPES
 
 PACE = 80  # milliseconds from one k to the next, at the start

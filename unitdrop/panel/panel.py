@@ -20,17 +20,18 @@ import ipywidgets as widgets
 import numpy as np
 from PIL import Image
 
-from unitdrop.figure import HEIGHT, LARGEST, NARROW, SMALLEST, WIDTH, SweepFigure, View, percent, plan
+from unitdrop.drawing import SweepFigure, UnitsFigure
+from unitdrop.drawing.sweep_figure import HEIGHT, LARGEST, NARROW, SMALLEST, WIDTH
 from unitdrop.images import ImageError, load_image
+from unitdrop.panel.browser import LIMIT
 from unitdrop.panel.controls import Controls, Offer, close_all
+from unitdrop.panel.fetching import Stopped, Waiting, line, words_of
+from unitdrop.panel.interrupts import Unbroken
 from unitdrop.panel.sources import Source, gather, uploaded
 from unitdrop.panel.state import MOST_SEED, VIEWED, State, besides, restored, settings_of
-from unitdrop.panel.touch import LIMIT
-from unitdrop.panel.unbroken import Unbroken
-from unitdrop.panel.waiting import Stopped, Waiting, line, words_of
+from unitdrop.plan import View, make_plan, percent
 from unitdrop.readout import Readout
 from unitdrop.sweep import Sweep
-from unitdrop.units import UnitsFigure
 
 TILES = {False: 8, True: 5}  # units in the row below the picture, where that is narrow and where not
 TILES_HEIGHT = 330  # of the row, where the picture is 960 wide, or 640 if it is narrow
@@ -482,7 +483,7 @@ class Panel:
             if smallest is None:
                 raise ValueError("no flip: whatever is dropped, the prediction stays")
             return replace(state, k=smallest.count)
-        flip = plan(self._sweep_of(state), *state.window, state.view).flip
+        flip = make_plan(self._sweep_of(state), *state.window, state.view).flip
         if flip is None:
             raise ValueError(f"no flip: {self._sweep_of(state).label} stays predicted to the end")
         return replace(state, k=flip[0])
@@ -522,7 +523,7 @@ class Panel:
     def _fitting(self, state: State) -> State:
         """A state from elsewhere, which is refused if its network cannot be in it."""
         sweep = self._sweep_of(state)
-        sweep.logits(*state.window)  # refuses a window that is none
+        sweep.kept(*state.window)  # refuses a window that is none
         if state.unit is not None and not 0 <= state.unit < sweep.units:
             raise ValueError(f"state: unit {state.unit}; this network has {sweep.units}, counted from 0")
         return self._settled(state)
@@ -537,7 +538,7 @@ class Panel:
 
     def _kept(self, state: State, kept: tuple[int, int]) -> State:
         top, bottom = kept[0], self._units(state) - kept[1]
-        self._sweep_of(state).logits(top, bottom)  # refuses a window that is none
+        self._sweep_of(state).kept(top, bottom)  # refuses a window that is none
         k, held = (top, bottom) if state.end == "top" else (bottom, top)
         return replace(state, k=k, held=held)
 
@@ -1037,7 +1038,7 @@ def _rehearse(entry: Any, target: int | str | None, state: State, size: tuple[in
     weight, labels = np.zeros((entry.classes, entry.units), np.float32), entry.settings()["labels"]
     readout = Readout(maps, weight, np.zeros(entry.classes), labels, image)
     sweep = Sweep(readout, target, state.rank, state.scope, state.seed)
-    sweep.logits(*state.window)
+    sweep.kept(*state.window)
     View(**{name: getattr(state, name) for name in VIEWED})
 
 

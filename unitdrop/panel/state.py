@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, fields, replace
 from math import inf
 from typing import Any
 
-from unitdrop.figure import CMAPS, View
+from unitdrop.plan import CMAPS, View
 from unitdrop.sweep import RANKINGS, SCOPES
 
 ENDS, CAMS = ("top", "bottom"), ("target", "prediction", "difference")

@@ -1,0 +1,117 @@
+"""Networks and labels of the user's own: ``FILE.py:NAME``, and a file of class names."""
+
+from __future__ import annotations
+
+import importlib.util
+import re
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from torch import nn
+
+from unitdrop.errors import ModelError
+from unitdrop.models.model import Model, wrap
+
+_MOST = 10_000_000  # bytes of a file of labels
+
+
+def names_file(name: str) -> bool:
+    """Whether a model's name is one of a Python file, as ``nets.py:small``."""
+    return bool(re.search(r"\.py(:|$)", name))
+
+
+def load_own(name: str) -> Model:
+    """Take the network that ``FILE.py:NAME`` names, or call the function; wrap it, unless it is a `Model`.
+
+    The file is run, as ``python FILE.py`` would run it: it must be one that you trust. It can import what
+    lies beside it.
+
+    Raises
+    ------
+    ModelError
+        There is no such file or name, the file or the call fails, or returns something else.
+    """
+    file, _, attribute = name.rpartition(":")
+    path = Path(file)
+    if not file.endswith(".py") or not attribute.isidentifier():
+        raise ModelError(f"model {name!r}: expected FILE.py:NAME, such as nets.py:small")
+    if not path.is_file():
+        raise ModelError(f"model {name!r}: there is no file {file}; check the path")
+    with _neighbours(path):
+        made = getattr(_run(path), attribute, None)
+        if callable(made) and not isinstance(made, (nn.Module, Model)):
+            try:
+                made = made()
+            except (Exception, SystemExit) as error:
+                raise ModelError(f"model {name!r}: {attribute}() failed: {_words(error)}") from error
+    if isinstance(made, Model):
+        return made
+    if not isinstance(made, nn.Module):
+        found = "nothing of that name" if made is None else f"a {type(made).__name__}"
+        raise ModelError(
+            f"model {name!r}: {found} instead of a network; NAME must be an nn.Module or a Model, or a "
+            "function that returns one"
+        )
+    return wrap(made, name=attribute)
+
+
+@contextmanager
+def _neighbours(path: Path) -> Iterator[None]:
+    """Let what lies beside a file be imported."""
+    folder = str(path.resolve().parent)
+    sys.path.insert(0, folder)
+    try:
+        yield
+    finally:
+        sys.path.remove(folder)
+
+
+def _run(path: Path):
+    """The module that a file makes."""
+    spec = importlib.util.spec_from_file_location(path.stem, path.resolve())
+    module, known = importlib.util.module_from_spec(spec), sys.modules.get(path.stem)
+    sys.modules[path.stem] = module  # dataclasses and pickles look for their module there
+    try:
+        spec.loader.exec_module(module)
+    except (Exception, SystemExit) as error:
+        raise ModelError(f"model: {path} cannot be run: {_words(error)}") from error
+    finally:
+        if known is not None:
+            sys.modules[path.stem] = known
+    return module
+
+
+def _words(error: BaseException) -> str:
+    return f"{type(error).__name__}: {' '.join(str(error).split())[:300]}"
+
+
+def read_labels(path: str | Path) -> tuple[str, ...]:
+    """Class names from a text file, one a line, in the network's order.
+
+    Of Places365's own list, with lines such as ``/a/airfield 0``, only the names are taken.
+
+    Raises
+    ------
+    ModelError
+        The file cannot be read, is no UTF-8 text, or holds an empty line.
+    """
+    path = Path(path)
+    try:
+        if not path.is_file():
+            what = "it is a folder" if path.is_dir() else "there is no such file"
+            raise ModelError(f"labels: {path}: {what}; give a text file with one class name a line")
+        if path.stat().st_size > _MOST:
+            raise ModelError(
+                f"labels: {path} is larger than 10 MB; give a text file with one class name a line"
+            )
+        lines = [line.strip() for line in path.read_text(encoding="utf-8-sig").rstrip().splitlines()]
+    except UnicodeDecodeError:
+        raise ModelError(f"labels: {path} is no UTF-8 text; give one class name a line") from None
+    except OSError as error:
+        raise ModelError(f"labels: {path}: {error.strerror or error}") from error
+    if not all(lines):
+        raise ModelError(f"labels: line {lines.index('') + 1} of {path} is empty; give one class name a line")
+    numbered = [re.fullmatch(rf"/[a-z]/(\S+) {i}", line) for i, line in enumerate(lines)]
+    return tuple(m[1] for m in numbered) if lines and all(numbered) else tuple(lines)

@@ -8,9 +8,10 @@ from __future__ import annotations
 import math
 import operator
 from collections.abc import Iterable
+from typing import Any
 
 
-def whole_number(value: object, least: float = -math.inf, most: float = math.inf) -> int | None:
+def whole_number(value: Any, least: float = -math.inf, most: float = math.inf) -> int | None:
     """Return a whole number of Python's or numpy's as an int; None for anything else, or out of range.
 
     A bool is no number here.
@@ -21,7 +22,7 @@ def whole_number(value: object, least: float = -math.inf, most: float = math.inf
     (3, None, None, None)
     """
     try:
-        number = operator.index(value)  # pyright: ignore[reportArgumentType]
+        number = operator.index(value)
     except TypeError:
         return None
     return number if not isinstance(value, bool) and least <= number <= most else None
@@ -48,7 +49,7 @@ def check_whole_number(name: str, value: object, least: int, most: int | None = 
     return number
 
 
-def finite_number(value: object, least: float = -math.inf, most: float = math.inf) -> float | None:
+def finite_number(value: Any, least: float = -math.inf, most: float = math.inf) -> float | None:
     """Return a real number of Python's or numpy's as a float; None for anything else, or out of range.
 
     A bool, a text, NaN and infinity are none.
@@ -59,7 +60,7 @@ def finite_number(value: object, least: float = -math.inf, most: float = math.in
     (2.0, None, None, None)
     """
     try:
-        number = math.nan if isinstance(value, (bool, str, bytes)) else float(value)  # pyright: ignore
+        number = math.nan if isinstance(value, (bool, str, bytes)) else float(value)
     except (TypeError, ValueError, OverflowError):
         return None
     return number if math.isfinite(number) and least <= number <= most else None

@@ -19,6 +19,7 @@ from typing import Any, BinaryIO
 import numpy as np
 from PIL import Image, ImageFile, ImageOps, UnidentifiedImageError
 
+from unitdrop.checks import finite_number
 from unitdrop.errors import ImageError
 
 FORMATS = ("JPEG", "PNG", "GIF", "WEBP", "BMP", "TIFF")
@@ -85,12 +86,12 @@ def load_image(source: Any, *, value_range: tuple[float, float] | None = None) -
         with _as_image_error(name):
             return _picture_to_rgb(source, name, value_range)
     if isinstance(source, (bytes, bytearray, memoryview)):
-        return _read(io.BytesIO(source), "bytes", value_range)
+        return _decoded(io.BytesIO(source), "bytes", value_range)
     if isinstance(source, (str, os.PathLike)):
         with _open_regular(source) as file:
-            return _read(file, str(source), value_range)
+            return _decoded(file, str(source), value_range)
     if hasattr(source, "read"):
-        return _read(*_buffered(source), value_range)
+        return _decoded(*_buffered(source), value_range)
     if hasattr(source, "__array__"):
         return _array_to_rgb(source, value_range)
     raise ImageError(
@@ -102,11 +103,11 @@ def load_image(source: Any, *, value_range: tuple[float, float] | None = None) -
 
 
 def _open_regular(path: str | os.PathLike) -> BinaryIO:
-    """Open a regular file; all else is refused without opening it, as opening a pipe would wait for ever."""
+    """Return a regular file, opened to read; refuse all else unopened, as a pipe would wait for ever."""
     try:
         status = Path(path).stat()
-        _check_regular(path, status)
-        return open(path, "rb")
+        _check_file(path, status)
+        return Path(path).open("rb")
     except ImageError:
         raise
     except FileNotFoundError:
@@ -118,7 +119,7 @@ def _open_regular(path: str | os.PathLike) -> BinaryIO:
         raise ImageError(f"{str(path)[:200]!r}: cannot be opened ({error}); pass a file's path") from None
 
 
-def _check_regular(path: str | os.PathLike, status: os.stat_result) -> None:
+def _check_file(path: str | os.PathLike, status: os.stat_result) -> None:
     """Raise `ImageError` for what is no regular file, or too large to be a picture."""
     if stat.S_ISDIR(status.st_mode):
         raise ImageError(f"{path}: is a folder; pass the path of one picture in it")
@@ -129,7 +130,7 @@ def _check_regular(path: str | os.PathLike, status: os.stat_result) -> None:
 
 
 def _buffered(source: Any) -> tuple[BinaryIO, str]:
-    """Read a file object to its end, and name it."""
+    """Return what is left of a file object, read into memory, and its name."""
     name = str(getattr(source, "name", "file object"))
     try:
         data = source.read(MAX_BYTES + 1)
@@ -142,8 +143,8 @@ def _buffered(source: Any) -> tuple[BinaryIO, str]:
     return io.BytesIO(data), name
 
 
-def _read(file: BinaryIO, name: str, value_range: tuple[float, float] | None) -> np.ndarray:
-    """Decode an open binary file into RGB."""
+def _decoded(file: BinaryIO, name: str, value_range: tuple[float, float] | None) -> np.ndarray:
+    """Return the picture in an open binary file as RGB (H, W, 3) uint8."""
     with _as_image_error(name):
         if not file.read(1):
             raise ImageError(f"{name}: is empty; fetch it again, or call seek(0) on a file already read")
@@ -182,9 +183,10 @@ def _as_image_error(name: str) -> Iterator[None]:
 
 
 def _picture_to_rgb(image: Image.Image, name: str, value_range: tuple[float, float] | None) -> np.ndarray:
-    """Decode a picture whose header has been read, turn it upright and flatten it."""
+    """Return a picture whose header has been read as RGB (H, W, 3) uint8: decoded, upright, opaque."""
     _check_size(*image.size, name)
-    encoding = image.tile[0][3] if getattr(image, "tile", None) else None  # gone once the pixels are there
+    tiles = getattr(image, "tile", None)  # gone once the pixels are there
+    encoding = tiles[0][3] if tiles else None
     image.load()
     upright = _upright(image)
     if isinstance(encoding, str) and encoding in _KEY_SCALE:
@@ -212,7 +214,7 @@ def _check_size(width: int, height: int, name: str) -> None:
 
 
 def _upright(image: Image.Image) -> Image.Image:
-    """Apply the EXIF orientation: a copy. Unreadable EXIF counts as none, as in browsers."""
+    """Return a copy turned as its EXIF orientation says; unreadable EXIF counts as none, as in browsers."""
     try:
         return ImageOps.exif_transpose(image)
     except Exception:
@@ -229,12 +231,12 @@ def _rescale_key(image: Image.Image, scale: float) -> None:
 
 
 def _over_white(image: Image.Image) -> Image.Image:
-    """Lay an RGBA picture over white."""
+    """Return an RGBA picture laid over white, RGBA."""
     return Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
 
 
 def _deep_to_rgb(image: Image.Image, name: str, value_range: tuple[float, float] | None) -> np.ndarray:
-    """Rescale a picture of grey levels of more than 8 bits; a transparent level becomes white."""
+    """Return a picture of grey levels of more than 8 bits as RGB uint8; a transparent level becomes white."""
     grey = np.asarray(image)
     levels = _to_uint8(grey, name, value_range)
     if "transparency" in image.info:
@@ -246,7 +248,7 @@ def _deep_to_rgb(image: Image.Image, name: str, value_range: tuple[float, float]
 
 
 def _array_to_rgb(source: Any, value_range: tuple[float, float] | None) -> np.ndarray:
-    """Bring an array or tensor to RGB."""
+    """Return an array or tensor as RGB (H, W, 3) uint8."""
     try:
         array = np.asarray(source)
     except Exception as error:  # tensors that need a gradient or live on a GPU refuse in their own ways
@@ -281,11 +283,10 @@ def _check_shape(shape: tuple[int, ...]) -> None:
 def _check_range(value_range: tuple[float, float]) -> None:
     """Raise `ImageError` unless `value_range` is two finite numbers, rising."""
     try:
-        black, white = map(float, value_range)
-        good = np.isfinite(black) and np.isfinite(white) and black < white
+        black, white = map(finite_number, value_range)
     except (TypeError, ValueError):
-        good = False
-    if not good:
+        black = white = None
+    if black is None or white is None or black >= white:
         raise ImageError(f"value_range: expected (black, white), finite and rising, got {value_range!r}")
 
 
@@ -305,7 +306,7 @@ def _natural_range(values: np.ndarray, name: str) -> tuple[float, float]:
 
 
 def _to_uint8(values: np.ndarray, name: str, value_range: tuple[float, float] | None) -> np.ndarray:
-    """Rescale real values of any dtype to 0..255, rounded: a new uint8 array of the same shape."""
+    """Return real values of any dtype rescaled to 0..255 and rounded: a new uint8 array of that shape."""
     natural = _natural_range(values, name)  # also when it is not used: it refuses NaN
     low, high = map(float, value_range or natural)
     if values.dtype == np.uint8 and (low, high) == (0, 255):

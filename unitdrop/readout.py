@@ -6,13 +6,20 @@ A `Readout` is everything a sweep needs. It holds plain arrays, so that nothing 
 from __future__ import annotations
 
 import difflib
-import operator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 
+from unitdrop.checks import whole_number
 from unitdrop.errors import ReadoutError, TargetError
+
+
+def read_only(array: np.ndarray) -> np.ndarray:
+    """Return the same array, which can no longer be written to: it is handed out more than once."""
+    array.flags.writeable = False
+    return array
 
 
 def _frozen_copy(name: str, value: object, ndim: int, shape: str) -> np.ndarray:
@@ -29,8 +36,7 @@ def _frozen_copy(name: str, value: object, ndim: int, shape: str) -> np.ndarray:
         copy = np.array(given, dtype=np.float32, order="C")
     if not np.isfinite(copy).all():
         raise ReadoutError(f"{name}: holds NaN, infinity or values beyond float32; check the network")
-    copy.flags.writeable = False
-    return copy
+    return read_only(copy)
 
 
 def _frozen_image(value: object) -> np.ndarray:
@@ -40,13 +46,12 @@ def _frozen_image(value: object) -> np.ndarray:
         raise ReadoutError(
             f"image: expected (H, W, 3) uint8, got {image.shape} {image.dtype}; use load_image to read one"
         )
-    image.flags.writeable = False
-    return image
+    return read_only(image)
 
 
 def _checked_labels(labels: object) -> tuple[str, ...]:
     """Return the labels as a tuple of str, or raise `ReadoutError`."""
-    names = () if isinstance(labels, str) else tuple(labels)
+    names = tuple(labels) if isinstance(labels, Iterable) and not isinstance(labels, str) else None
     if not names or not all(isinstance(name, str) for name in names):
         raise ReadoutError(f"labels: expected one str a class, got {labels!r:.60}; pass map(str, labels)")
     return names
@@ -139,16 +144,12 @@ class Readout:
     @cached_property
     def pooled64(self) -> np.ndarray:
         """`f` before it is rounded: the maps averaged over the grid, (U,) float64, read-only."""
-        mean = self.maps.mean(axis=(1, 2), dtype=np.float64)
-        mean.flags.writeable = False
-        return mean
+        return read_only(self.maps.mean(axis=(1, 2), dtype=np.float64))
 
     @cached_property
     def pooled(self) -> np.ndarray:
         """`f`: the maps averaged over the grid, (U,) float32, read-only."""
-        mean = self.pooled64.astype(np.float32)
-        mean.flags.writeable = False
-        return mean
+        return read_only(self.pooled64.astype(np.float32))
 
     def index_of(self, target: int | str) -> int:
         """Return the index, 0 to C - 1, of the class with this label or index (`"3"` is an index too).
@@ -171,15 +172,17 @@ class Readout:
     def _checked_index(self, target: int | str) -> int:
         """Return `target` as an index in range, or raise `TargetError`."""
         try:
-            index = int(target) if isinstance(target, str) else operator.index(target)
-        except (TypeError, ValueError):
-            raise TargetError(f"target: no class {target!r}; {self._suggest(str(target))}") from None
+            index = int(target) if isinstance(target, str) else whole_number(target)
+        except ValueError:
+            index = None
+        if index is None:
+            raise TargetError(f"target: no class {target!r}; {self._suggest(str(target))}")
         if not 0 <= index < self.classes:
             raise TargetError(f"target: no class {index}; pass 0 to {self.classes - 1}, or a label")
         return index
 
     def _suggest(self, label: str) -> str:
-        """Name the labels nearest to a mistyped one."""
+        """Return a remedy that names the labels nearest to a mistyped one."""
         near = difflib.get_close_matches(label, self.labels, n=3, cutoff=0.5)
         if near:
             return "did you mean " + " or ".join(map(repr, near)) + "?"

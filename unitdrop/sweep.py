@@ -15,15 +15,14 @@ roundings, is below 1e-11 of that logit.
 
 from __future__ import annotations
 
-import operator
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache, partial
 
 import numpy as np
 
-from unitdrop.checks import whole_number
-from unitdrop.readout import Readout
+from unitdrop.checks import is_one_of, whole_number
+from unitdrop.readout import Readout, read_only
 
 RANKINGS = ("weight", "contribution", "margin", "random")
 SCOPES = ("unit", "class")
@@ -32,6 +31,8 @@ SCOPES = ("unit", "class")
 @dataclass(frozen=True)
 class Window:
     """A kept window of ranks: k units dropped from one end of a ranking, ``held`` from the other.
+
+    ``end`` is the end that k counts along, ``"top"`` or ``"bottom"``.
 
     Examples
     --------
@@ -47,16 +48,16 @@ class Window:
 
     @classmethod
     def of(cls, top: int, bottom: int, end: str = "top") -> Window:
-        """The window with so many units dropped from the two ends, as k runs along one of them."""
+        """Return the window with so many units dropped from the two ends, where k counts along ``end``."""
         return cls(top, end, bottom) if end == "top" else cls(bottom, end, top)
 
     @property
     def ends(self) -> tuple[int, int]:
-        """Units dropped from the (top, bottom), as the methods of `Sweep` take them."""
+        """How many units are dropped from the (top, bottom), as the methods of `Sweep` take them."""
         return (self.k, self.held) if self.end == "top" else (self.held, self.k)
 
     def at(self, k: int) -> Window:
-        """The same window with another k."""
+        """Return the same window with another k."""
         return Window(k, self.end, self.held)
 
 
@@ -83,7 +84,7 @@ class SmallestFlip:
 def rank_units(
     readout: Readout, target: int, by: str = "weight", seed: int = 0, scope: str = "unit"
 ) -> np.ndarray:
-    """Order all units for one target class, most important first: (U,) int64.
+    """Return all units in order for one target class, most important first: (U,) int64.
 
     `by="weight"` orders by `W[t]`, `"contribution"` by `W[t] * f` (this image); `"random"` is the permutation
     that `seed` (an integer >= 0) gives. `"margin"` orders by what dropping a unit takes from the lead of the
@@ -127,7 +128,7 @@ def rank_units(
 
 def _only(scope: str, target: int) -> int | None:
     """Return the only class whose weights go with a unit in this scope, None for all, or raise ValueError."""
-    if scope not in SCOPES:
+    if not is_one_of(scope, SCOPES):
         raise ValueError(f"scope: no scope {scope!r}; choose one of {', '.join(SCOPES)}")
     return target if scope == "class" else None
 
@@ -142,20 +143,20 @@ def _checked_seed(seed: int) -> int:
 
 @lru_cache(maxsize=2)
 def _exact_head(readout: Readout) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Contributions `W * f` (C, U), bias and logits (C,), on a grid where float64 sums are exact.
+    """Return contributions `W * f` (C, U), bias and logits (C,), on a grid where float64 sums are exact.
 
-    See the module's docstring.
+    All float64. See the module's docstring.
     """
     contributions, bias = readout.weight * readout.pooled64, readout.bias.astype(np.float64)
     bound = (np.abs(contributions).sum(axis=1) + np.abs(bias)).max()
     quantum = np.ldexp(1.0, int(np.frexp(bound)[1]) - 50)
     # The 0.0 turns -0.0 into 0.0, which then stays: equal logits have equal bytes.
     exact, exact_bias = (np.rint(values / quantum) * quantum + 0.0 for values in (contributions, bias))
-    return _frozen(exact), _frozen(exact_bias), _frozen(exact_bias + exact.sum(axis=1))
+    return read_only(exact), read_only(exact_bias), read_only(exact_bias + exact.sum(axis=1))
 
 
 def _scoped(readout: Readout, only: int | None) -> tuple[np.ndarray, np.ndarray]:
-    """Logits with everything dropped (C,), and what each logit loses with each unit (C, U): exact.
+    """Return the logits with everything dropped (C,), and what each loses with each unit (C, U): exact.
 
     `only` is the class whose weights alone go, None for all; see `_only`.
     """
@@ -170,7 +171,7 @@ def _scoped(readout: Readout, only: int | None) -> tuple[np.ndarray, np.ndarray]
 
 @lru_cache(maxsize=2)  # the ranking `margin` and `Sweep.smallest_flip` ask one after the other
 def _shortest_way(readout: Readout, only: int | None) -> tuple[np.ndarray, int | None]:
-    """All units in the order that takes the prediction's lead fastest, and how many of them flip it.
+    """Return all units in the order that takes the prediction's lead fastest, and how many of them flip it.
 
     The order, (U,) int64, is the ranking `margin`; the number is None if no set of units flips the
     prediction. `Sweep.smallest_flip` has the proof.
@@ -180,7 +181,7 @@ def _shortest_way(readout: Readout, only: int | None) -> tuple[np.ndarray, int |
     rivals = _rivals(intact, old, only)
     gaps = effects[old] - effects[rivals]
     row, count = _first_past(intact[rivals] - intact[old], gaps, rivals < old)
-    return _frozen(np.argsort(-gaps[row], kind="stable")), count
+    return read_only(np.argsort(-gaps[row], kind="stable")), count
 
 
 def _rivals(intact: np.ndarray, old: int, only: int | None) -> np.ndarray:
@@ -198,11 +199,11 @@ def _rivals(intact: np.ndarray, old: int, only: int | None) -> np.ndarray:
 
 
 def _first_past(leads: np.ndarray, gaps: np.ndarray, wins_ties: np.ndarray) -> tuple[int, int | None]:
-    """Find the rival that passes the prediction with the fewest units, and their number.
+    """Return the row of the rival that passes the prediction with the fewest units, and their number.
 
-    Returns the rival's row and the number. Of several rivals, the one that comes furthest past; where none
-    can pass, the one that comes closest, and None. Takes the rivals' leads over the prediction, all at most 0
-    (R,), what each gains with each unit dropped (R, U), and whether it wins ties (R,).
+    Of several rivals, it is the one that comes furthest past; where none can pass, the one that comes
+    closest, and None. Takes the rivals' leads over the prediction, all at most 0 (R,), what each gains with
+    each unit dropped (R, U), and whether it wins ties (R,).
     """
     reach = leads + np.maximum(gaps, 0).sum(axis=1)  # the best that any set of units does for it
     if not ((reach > 0) | ((reach == 0) & wins_ties)).any():
@@ -214,28 +215,22 @@ def _first_past(leads: np.ndarray, gaps: np.ndarray, wins_ties: np.ndarray) -> t
 
 
 def _softmax(logits: np.ndarray) -> np.ndarray:
-    """Softmax over the last axis, in float64."""
+    """Return the softmax over the last axis, in float64."""
     powers = np.exp(logits - logits.max(axis=-1, keepdims=True))
     return powers / powers.sum(axis=-1, keepdims=True)
 
 
 def _prefix_sums(terms: np.ndarray) -> np.ndarray:
-    """Sum the first 0, 1, ..., n of n terms: (n, ...) to (n + 1, ...) float64."""
+    """Return the sums of the first 0, 1, ..., n of n terms: (n, ...) to (n + 1, ...) float64."""
     sums = np.zeros((len(terms) + 1, *terms.shape[1:]))
     np.cumsum(terms, axis=0, out=sums[1:])
     return sums
 
 
 def _map_sums(readout: Readout, ranking: np.ndarray, index: int) -> np.ndarray:
-    """Sum the first k ranked units' share in the CAM of one class, for every k: (U + 1, h, w) float64."""
+    """Return the first k ranked units' share in the CAM of one class, for every k: (U + 1, h, w) float64."""
     weight = readout.weight[index, ranking].astype(np.float64)
     return _prefix_sums(weight[:, None, None] * readout.maps[ranking])
-
-
-def _frozen(array: np.ndarray) -> np.ndarray:
-    """Make an array that is handed out from a cache read-only."""
-    array.flags.writeable = False
-    return array
 
 
 @dataclass(frozen=True, eq=False, init=False)
@@ -318,7 +313,7 @@ class Sweep:
             "rank": rank,
             "scope": scope,
             "seed": _checked_seed(seed),
-            "ranking": _frozen(ranking.astype(np.int64)),
+            "ranking": read_only(ranking.astype(np.int64)),
             "_base": base,  # (C,): the logits with everything dropped
             "_effects": effects,  # (C, U): what each logit loses with each unit
             "_map_sums": lru_cache(maxsize=8)(partial(_map_sums, readout, ranking)),
@@ -352,10 +347,10 @@ class Sweep:
         >>> Sweep(readout).kept(top=1, bottom=1)
         range(1, 3)
         """
-        try:
-            lo, hi = operator.index(top), self.units - operator.index(bottom)
-        except TypeError:
-            raise ValueError(f"top and bottom: expected integers, got {top!r} and {bottom!r}") from None
+        lo, dropped = whole_number(top), whole_number(bottom)
+        if lo is None or dropped is None:
+            raise ValueError(f"top and bottom: expected integers, got {top!r} and {bottom!r}")
+        hi = self.units - dropped
         if not 0 <= lo <= hi <= self.units:
             raise ValueError(
                 f"top={top}, bottom={bottom}: expected both at least 0 and their sum at most "
@@ -370,30 +365,30 @@ class Sweep:
 
     @cached_property
     def _top_drops(self) -> np.ndarray:
-        """The exact logits when the top k = 0..U are dropped: (U + 1, C) float64."""
+        """Exact logits when the top k = 0..U are dropped: (U + 1, C) float64."""
         return self._base + (self._sums[-1] - self._sums)
 
-    def _logits(self, top: int, bottom: int) -> np.ndarray:
-        """The exact logits at a window: (C,) float64."""
+    def exact_logits(self, top: int = 0, bottom: int = 0) -> np.ndarray:
+        """Return the logits at a window before they are rounded: (C,) float64, sums without rounding."""
         kept = self.kept(top, bottom)
         return self._base + (self._sums[kept.stop] - self._sums[kept.start])
 
     def logits(self, top: int = 0, bottom: int = 0) -> np.ndarray:
         """Return the logits at a window: (C,) float32."""
-        return self._logits(top, bottom).astype(np.float32)
+        return self.exact_logits(top, bottom).astype(np.float32)
 
     def probabilities(self, top: int = 0, bottom: int = 0) -> np.ndarray:
         """Return the softmax of the logits at a window: (C,) float32 in 0..1."""
-        return _softmax(self._logits(top, bottom)).astype(np.float32)
+        return _softmax(self.exact_logits(top, bottom)).astype(np.float32)
 
     def prediction(self, top: int = 0, bottom: int = 0) -> int:
         """Return the index of the top class at a window."""
-        return int(self._logits(top, bottom).argmax())
+        return int(self.exact_logits(top, bottom).argmax())
 
     @cached_property
     def curve(self) -> np.ndarray:
         """Probabilities of every class when the top k = 0..U are dropped: (U + 1, C) float32, read-only."""
-        return _frozen(_softmax(self._top_drops).astype(np.float32))
+        return read_only(_softmax(self._top_drops).astype(np.float32))
 
     def cam(self, index: int | str | None = None, top: int = 0, bottom: int = 0) -> np.ndarray:
         """Return the class activation map of a class (None: the target) at a window: (h, w) float32.
@@ -411,7 +406,7 @@ class Sweep:
     @cached_property
     def weights_ranked(self) -> np.ndarray:
         """The target's weights in the order of the ranking: (U,) float32, read-only."""
-        return _frozen(self.readout.weight[self.target][self.ranking])
+        return read_only(self.readout.weight[self.target][self.ranking])
 
     def threshold(self, top: int) -> float | None:
         """Return the target's weight on the last of the top `top` units dropped; None for 0."""
@@ -483,26 +478,26 @@ class Sweep:
         if count is None:
             return None
         units = order[:count]
-        index = int((self._logits(0, 0) - self._effects[:, units].sum(axis=1)).argmax())
+        index = int((self.exact_logits() - self._effects[:, units].sum(axis=1)).argmax())
         return SmallestFlip(count, tuple(units.tolist()), index, self.readout.labels[index])
 
     def random_band(self, orders: int = 20, low: float = 5, high: float = 95) -> np.ndarray:
-        """Percentiles of the target's probability over seeded random orders: (2, U + 1) float32, read-only.
+        """Return percentiles of the target's probability over random orders: (2, U + 1) float32, read-only.
 
-        Row 0 is the `low`-th percentile at each k = 0..U, row 1 the `high`-th (0 to 100). The same scope and
-        target, the ranking replaced by chance: the control that a curve is to be seen against.
+        Row 0 is the `low`-th percentile at each k = 0..U, row 1 the `high`-th (0 to 100). Scope and target
+        are those of the sweep, the orders are drawn with its seed: the control that a curve is seen against.
         """
-        if orders < 1:
+        if whole_number(orders, 1) is None:
             raise ValueError(f"orders: expected at least 1, got {orders}")
         key = (orders, low, high)
         if key not in self._bands:
             rng = np.random.default_rng([self.seed, 1])
             curves = self._curves_of([rng.permutation(self.units) for _ in range(orders)])
-            self._bands[key] = _frozen(np.percentile(curves, [low, high], axis=0).astype(np.float32))
+            self._bands[key] = read_only(np.percentile(curves, [low, high], axis=0).astype(np.float32))
         return self._bands[key]
 
     def _curves_of(self, orders: list[np.ndarray]) -> np.ndarray:
-        """The target's probability as the units of each order are dropped: (len(orders), U + 1) float64.
+        """Return the target's probability as each order's units are dropped: (len(orders), U + 1) float64.
 
         All orders go through the ks together, from the empty network up: what a step touches fits the cache,
         and the sums are exact in this order as in any.

@@ -122,3 +122,10 @@ def hooked_probabilities(network, batch, dropped):
             return network(batch)[0].softmax(0).numpy()
     finally:
         handle.remove()
+
+
+def has_hooks(network):
+    """Whether any part of a network keeps a hook."""
+    return any(
+        value for part in network.modules() for name, value in vars(part).items() if name.endswith("_hooks")
+    )

@@ -14,13 +14,14 @@ Choices that are not obvious:
 - a k that leaves no room for what is held at the other end: as much of that as is left stays held;
 - a unit that is looked at stays looked at, and the row stands still around it.
 
-A picture is one `<img>`, a JPEG whose bytes change. The JavaScript of our own (`touch.js`) is for what
+A picture is one `<img>`, a JPEG whose bytes change. The JavaScript of our own (`browser.js`) is for what
 ipywidgets cannot do: uploads, clicks, the width, the clipboard; all else works without it. Callbacks may
 arrive on any thread (ipykernel 7 runs them beside the cell): one lock guards models, figures, caches and
 state.
 """
 
-from unitdrop.panel.panel import Panel, jpeg
+from unitdrop.panel.panel import Panel
+from unitdrop.panel.renderer import jpeg
 from unitdrop.panel.sources import gather
 from unitdrop.panel.state import State
 

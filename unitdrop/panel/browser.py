@@ -1,7 +1,7 @@
-"""What ipywidgets have no widget for, in a few lines of JavaScript (`browser.js`).
+"""What ipywidgets have no widget for: a style sheet (`browser.css`) and a few lines of script (`browser.js`).
 
 Files dropped on the panel or chosen for upload, clicks on a picture, the room there is for it, the clipboard.
-Everything else of a panel works without it.
+Everything else of a panel works without them.
 """
 
 from __future__ import annotations
@@ -12,12 +12,13 @@ import anywidget
 import traitlets
 
 LIMIT = 8_000_000  # bytes of a file that is uploaded; a Jupyter server takes messages of up to 10 MiB
+STYLE_SHEET = Path(__file__).with_suffix(".css").read_text(encoding="utf-8")
 
 
-class Touch(anywidget.AnyWidget):
-    """The place for uploads, and the panel's ear for what happens on the page.
+class BrowserEvents(anywidget.AnyWidget):
+    """The place for uploads, and the messages of what happens on the page.
 
-    It sends messages of its own (see `on_msg`), each with a ``kind``: "file" (``name``, and its bytes as a
+    Its messages (see `on_msg`) have a ``kind`` each: "file" (``name``, and its bytes as a
     buffer; to be answered, when it has been taken, with ``{"kind": "taken"}``), "tile" (a click on the row of
     units) and "curve" (on the picture), both with ``x`` and ``y`` from 0 to 1, "copied" (``what``), "refused"
     (``words``: which files are too large).
@@ -32,7 +33,7 @@ class Touch(anywidget.AnyWidget):
         Whether the panel stands in less than 740 pixels; set by the browser.
     """
 
-    _esm = Path(__file__).with_name("browser.js").read_text(encoding="utf-8")
+    _esm = Path(__file__).with_suffix(".js").read_text(encoding="utf-8")
     limit = traitlets.Int(LIMIT).tag(sync=True)
     titles = traitlets.Dict().tag(sync=True)
     narrow = traitlets.Bool(False).tag(sync=True)

@@ -1,37 +1,26 @@
-"""`Waiting`: what a panel shows while a network is fetched, and the words of errors and lines."""
+"""`FetchingBar`: what a panel shows while a network is fetched."""
 
 from __future__ import annotations
 
-import html
 import logging
 import threading
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING
 
 import ipywidgets as widgets
 
-from unitdrop.drawing.sweep_figure import WIDTH
-from unitdrop.panel.controls import close_all, layout, styles
+from unitdrop.drawing import WIDTH
+from unitdrop.panel.interrupts import Stopped
+from unitdrop.panel.messages import html_alarm, html_line, words_of
+from unitdrop.panel.toolkit import close_all, layout, styles
+
+if TYPE_CHECKING:
+    from unitdrop.models import Entry
 
 _log = logging.getLogger(__name__)
 
 
-def words_of(error: BaseException) -> str:
-    """What an error says, with its kind where the words alone would not be understood."""
-    return str(error) if isinstance(error, ValueError) and str(error) else f"{type(error).__name__}: {error}"
-
-
-def line(text: str, variable: str, fallback: str) -> str:
-    """Text, whatever it holds, as harmless HTML in a colour of the theme."""
-    escaped = html.escape(text).replace("\n", "<br>")
-    return f'<span style="color: var({variable}, {fallback})">{escaped}</span>' if text else ""
-
-
-class Stopped(Exception):
-    """The panel was closed, or the user cancelled, while a file was written or fetched."""
-
-
-class Waiting:
+class FetchingBar:
     """What a panel shows while its network is fetched: a bar, what is going on, and a button.
 
     The button cancels; afterwards, or when something went wrong, it tries again. The work is done on a thread
@@ -52,10 +41,10 @@ class Waiting:
 
     def __init__(
         self,
-        entry: Any,
+        entry: Entry,
         arrived: Callable,
         trust_unpinned: bool,
-        over: Callable[[Waiting, str, bool], None] | None = None,
+        over: Callable[[FetchingBar, str, bool], None] | None = None,
     ) -> None:
         self._entry, self._arrived, self._trust, self._over = entry, arrived, trust_unpinned, over
         self._lock, self._stop = threading.Lock(), threading.Event()
@@ -75,12 +64,16 @@ class Waiting:
         self._stop, entry = threading.Event(), self._entry
         self._offer("Cancel", "times", "Stop; nothing of a download is kept.")
         self.bar.bar_style, self.bar.value = "info", 0
-        where = "" if entry.cached else f" (about {entry.size / 1e6:.0f} MB from {entry.remote.url})"
+        where = (
+            ""
+            if entry.cached or entry.remote is None
+            else f" (about {entry.size / 1e6:.0f} MB from {entry.remote.url})"
+        )
         self._say(f"{entry.name}: getting the network{where} …")
         threading.Thread(target=self._work, args=(self._stop,), name="unitdrop-fetch").start()
 
     def going_for(self, name: str) -> bool:
-        """Whether this network is on its way."""
+        """Return whether this network is on its way."""
         return self._entry.name == name and not self._stop.is_set()
 
     def _work(self, stop: threading.Event) -> None:
@@ -135,8 +128,7 @@ class Waiting:
                 self._say(words)
 
     def _say(self, words: str, bad: bool = False) -> None:
-        colours = ("--jp-error-color1", "#c62828") if bad else ("--jp-ui-font-color1", "inherit")
-        self.line.value = line(words, *colours)
+        self.line.value = html_alarm(words) if bad else html_line(words)
 
     def _offer(self, words: str, icon: str, tooltip: str) -> None:
         self.button.description, self.button.icon, self.button.tooltip = words, icon, tooltip

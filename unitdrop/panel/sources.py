@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from unitdrop.images import ImageError
+from unitdrop.errors import ImageError
 
 SUFFIXES = (".jpg", ".jpeg", ".png", ".gif", ".webp", ".bmp", ".tif", ".tiff")
 SAMPLES = Path(__file__).resolve().parent.parent.parent / "notebooks" / "images"
@@ -20,7 +20,7 @@ class Source:
     """An image to choose: its name, what gives `load_image` something to read, and its path if it has one."""
 
     name: str
-    get: Callable[[], Any] | None
+    get: Callable[[], Any]
     path: str | None = None
 
 
@@ -42,23 +42,23 @@ def gather(images: Any = None) -> list[Source]:
         return gather(SAMPLES) if SAMPLES.is_dir() else _renders()
     if isinstance(images, (list, tuple)):
         found = [_source(image, number) for number, image in enumerate(images, 1)]
-    elif isinstance(images, (str, Path)) and _there(images).is_dir():
+    elif isinstance(images, (str, Path)) and _existing(images).is_dir():
         files = (p for p in Path(images).iterdir() if p.suffix.lower() in SUFFIXES and p.name[0] != ".")
-        found = [_source(path, 0) for path in sorted(files, key=_as_read)]
+        found = [_source(path, 0) for path in sorted(files, key=_natural_order)]
     else:
         found = [_source(images, 1)]
     if not found:
         raise ImageError(f"images: nothing to show in {str(images)!r}; it takes {', '.join(SUFFIXES)} files")
-    return _told_apart(found)
+    return _with_distinct_names(found)
 
 
-def _as_read(path: Path) -> list:
-    """What sorts names as people do: 2 before 10."""
+def _natural_order(path: Path) -> list:
+    """Return what sorts names as people do: 2 before 10."""
     return [int(part) if part.isdecimal() else part for part in re.split(r"([0-9]+)", path.name)]
 
 
-def _there(image: str | Path) -> Path:
-    """A path that leads to something."""
+def _existing(image: str | Path) -> Path:
+    """Return a path that leads to something."""
     try:
         if Path(image).exists():
             return Path(image)
@@ -67,8 +67,8 @@ def _there(image: str | Path) -> Path:
     raise ImageError(f"images: no file or folder {str(image)!r:.200}; check the path")
 
 
-def _told_apart(sources: list[Source]) -> list[Source]:
-    """The same with names that are all different: the folder before them or, at last, a number behind."""
+def _with_distinct_names(sources: list[Source]) -> list[Source]:
+    """Return the same with names that all differ: the folder before them or, at last, a number behind."""
     often = Counter(source.name for source in sources)
     named: dict[str, Source] = {}
     for source in sources:
@@ -80,7 +80,7 @@ def _told_apart(sources: list[Source]) -> list[Source]:
 
 
 def _free(name: str, taken: Collection[str]) -> str:
-    """A name that is not taken, with a number before its ending if it must be.
+    """Return a name that is not taken, with a number before its ending if it must be.
 
     >>> _free("a.png", ["a.png", "a (2).png"])
     'a (3).png'
@@ -92,7 +92,7 @@ def _free(name: str, taken: Collection[str]) -> str:
 
 def _source(image: Any, number: int) -> Source:
     if isinstance(image, (str, Path)):
-        path = _there(image).absolute()  # the current folder may change
+        path = _existing(image).absolute()  # the current folder may change
         return Source(path.name, lambda: path, str(image))
     content = image.read() if hasattr(image, "read") else image  # an open file can be read only once
     return Source(f"image {number}", lambda: content)
@@ -105,5 +105,5 @@ def _renders() -> list[Source]:
 
 
 def uploaded(name: str, content: bytes, taken: Collection[str]) -> Source:
-    """An image that came from the browser, under a name that none of those ``taken`` has."""
+    """Return an image that came from the browser, under a name that none of those ``taken`` has."""
     return Source(_free(name, taken), lambda: content)

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import dataclass, fields, replace
 from math import inf
 from typing import Any
 
-from unitdrop.plan import CMAPS, View
-from unitdrop.sweep import RANKINGS, SCOPES
+from unitdrop.checks import finite_number, is_one_of, whole_number
+from unitdrop.plan import CMAPS, VIEW_CHOICES, View
+from unitdrop.sweep import RANKINGS, SCOPES, Window
 
-ENDS, CAMS = ("top", "bottom"), ("target", "prediction", "difference")
-SCALES, CURVES = ("fixed", "frame"), ("classes", "shares")
+ENDS = ("top", "bottom")
 MOST_SEED = 2**31 - 1
-VIEWED = ("cam", "scale", "cmap", "opacity", "curves", "end", "unit")
+_VIEW_FIELDS = {each.name for each in fields(View)}
 
 
 @dataclass(frozen=True)
@@ -28,23 +28,19 @@ class State:
     target : int
         Class index.
     k : int
-        Units dropped, 0 to U.
-    end : {"top", "bottom"}
-        Of the ranking, where they are dropped.
+        Units dropped from the end ``view.end`` of the ranking, 0 to U.
     held : int
         Units dropped from the other end, 0 to U - k.
     rank, scope : str
         See `Sweep`.
     seed : int
         Of random orders.
-    cam, scale, cmap, opacity, curves
-        See `View`.
-    units : bool
+    view : View
+        How the sweep is looked at; its end is "top" or "bottom".
+    units_row : bool
         Whether a row of units is shown below; see `UnitsFigure`.
     first : int, optional
         The rank that the row begins with; None: it follows the next unit to be dropped.
-    unit : int, optional
-        The unit whose own map is shown instead of the CAM.
     beside : () or (str, value)
         Where there is one, a second picture stands beside the first: the same with this field, "scope",
         "rank" or "image", set to this value.
@@ -55,7 +51,7 @@ class State:
 
     Examples
     --------
-    >>> State(0, 3, 20, end="bottom").window, State(0, 3, 20, held=5).window
+    >>> State(0, 3, 20).changed(end="bottom").window.ends, State(0, 3, 20, held=5).window.ends
     ((0, 20), (20, 5))
     >>> State(0, 3, beside=("scope", "class")).second.scope
     'class'
@@ -64,57 +60,105 @@ class State:
     image: int
     target: int
     k: int = 0
-    end: str = "top"
+    held: int = 0
     rank: str = "weight"
     scope: str = "unit"
     seed: int = 0
-    cam: str = "target"
-    scale: str = "fixed"
-    cmap: str = View.cmap
-    opacity: float = View.opacity
-    curves: str = "classes"
-    held: int = 0
-    units: bool = False
+    view: View = View(end="top")
+    units_row: bool = False
     first: int | None = None
-    unit: int | None = None
     beside: tuple = ()
     narrow: bool = False
     model: str = ""
 
     @property
-    def window(self) -> tuple[int, int]:
-        """Units dropped from the (top, bottom)."""
-        return (self.k, self.held) if self.end == "top" else (self.held, self.k)
+    def window(self) -> Window:
+        """The kept window of ranks."""
+        return Window(self.k, self.view.end, self.held)
 
     @property
-    def view(self) -> View:
-        """How the sweep is looked at."""
-        return View(**{name: getattr(self, name) for name in VIEWED})
+    def tiles(self) -> int:
+        """How many units stand in the row."""
+        return 5 if self.narrow else 8
 
     @property
     def second(self) -> State | None:
         """The state of the picture beside; None where there is none."""
-        return replace(self, beside=(), **dict([self.beside])) if self.beside else None
+        return self.changed(beside=(), **{self.beside[0]: self.beside[1]}) if self.beside else None
+
+    @property
+    def flat(self) -> dict[str, Any]:
+        """The fields by name, those of the view among them."""
+        own = {each.name: getattr(self, each.name) for each in fields(self) if each.name != "view"}
+        return own | {name: getattr(self.view, name) for name in _VIEW_FIELDS}
+
+    def changed(self, **changes: Any) -> State:
+        """Return the state with other values for some fields, its own or its view's.
+
+        >>> State(0, 3).changed(k=2, cam="prediction").view.cam
+        'prediction'
+        """
+        seen = {name: changes.pop(name) for name in _VIEW_FIELDS & changes.keys()}
+        return replace(self, view=replace(self.view, **seen), **changes) if seen else replace(self, **changes)
 
 
 def besides(names: Sequence[tuple[str, int]]) -> list[tuple[str, tuple]]:
-    """What may stand beside a picture, for a menu; ``names`` are the images', with their positions."""
+    """Return what may stand beside a picture, for a menu; ``names`` are the images', with their positions."""
     kinds = (("scope", [(s, s) for s in SCOPES]), ("rank", [(r, r) for r in RANKINGS]), ("image", names))
     words = {"rank": "ranking"}
     found = [(f"{words.get(f, f)} {name}", (f, value)) for f, values in kinds for name, value in values]
     return [("nothing", ()), *found]
 
 
+# -- settings strings: flat JSON, which users keep
+
+# What every version has written, in this order. What has come since stands behind, and only where it is not
+# as it is by default: so a version that does not know it yet reads the string all the same.
+_ALWAYS = [
+    "image",
+    "target",
+    "k",
+    "end",
+    "rank",
+    "scope",
+    "seed",
+    "cam",
+    "scale",
+    "cmap",
+    "opacity",
+    "curves",
+    "held",
+    "units",
+    "first",
+    "unit",
+    "beside",
+    "narrow",
+    "model",
+]
+_WRITTEN_AS = {"units_row": "units"}
+_DEFAULTS = {_WRITTEN_AS.get(name, name): value for name, value in State(0, 0).flat.items()}
+_FIELD_OF = {name: name for name in _DEFAULTS} | {word: name for name, word in _WRITTEN_AS.items()}
+
+
 def settings_of(state: State, images: Sequence[str]) -> str:
-    """A state as a string for `Panel(state=...)`; images by their names."""
+    """Return a state as a string for `Panel(state=...)`; images by their names.
+
+    >>> settings_of(State(0, 3, 20), ["sea.png"])[:44]
+    '{"image": "sea.png", "target": 3, "k": 20, "'
+    """
     beside = list(state.beside)
     if beside and beside[0] == "image":
         beside[1] = images[beside[1]]
-    return json.dumps({**asdict(state), "image": images[state.image], "beside": beside})
+    told = {_WRITTEN_AS.get(name, name): value for name, value in state.flat.items()}
+    told |= {"image": images[state.image], "beside": beside}
+    since = [name for name in told if name not in _ALWAYS and told[name] != _DEFAULTS[name]]
+    return json.dumps({name: told[name] for name in (*_ALWAYS, *since)})
 
 
 def restored(settings: str, *images: Sequence[str | None]) -> State:
-    """The state that a settings string tells of; its images are looked for in one list after the other.
+    """Return the state that a settings string tells of.
+
+    Its images are looked for in one list of names after the other; what was not written is as by default.
 
     Raises
     ------
@@ -127,26 +171,25 @@ def restored(settings: str, *images: Sequence[str | None]) -> State:
         field, value = beside or (None, None)
     except (TypeError, ValueError, KeyError, AttributeError):
         raise ValueError(f"state={settings!r:.80}: expected a panel's settings; copy them whole") from None
-    known = {each.name for each in fields(State)}
-    if not given.keys() <= known:
-        more = ", ".join(sorted(given.keys() - known))
+    if not given.keys() <= _DEFAULTS.keys():
+        more = ", ".join(sorted(given.keys() - _DEFAULTS.keys()))
         raise ValueError(f"state: unknown {more:.80}; these are the settings of another version")
     for name, found in {"target": target, **given}.items():
         _check(name, found)
     if field == "image":
         value = _position(value, images)
     elif field is not None:
-        _check({"scope": "scope", "rank": "rank"}.get(field, "beside"), value)
-    return State(_position(image, images), target, **given, beside=(field, value) if field else ())
+        _check(field if field in ("scope", "rank") else "beside", value)
+    state = State(_position(image, images), target, beside=(field, value) if field else ())
+    return state.changed(**{_FIELD_OF[name]: found for name, found in given.items()})
 
 
+# A panel's controls show fewer ends and colour maps than a view may have.
 _CHOICES = {
+    **VIEW_CHOICES,
     "end": ENDS,
     "rank": RANKINGS,
     "scope": SCOPES,
-    "cam": CAMS,
-    "scale": SCALES,
-    "curves": CURVES,
     "cmap": CMAPS,
     "units": (False, True),
     "narrow": (False, True),
@@ -157,25 +200,27 @@ _MAY_BE_NONE = ("first", "unit")
 
 
 def _check(name: str, value: Any) -> None:
-    """Refuse what a field of a state cannot be; whether it fits the network is seen later."""
+    """Refuse what a field of a state cannot be; whether it fits the network is seen later.
+
+    A field of the view that is not told of here is judged by `View` itself.
+    """
     if name in _CHOICES:
-        choices = _CHOICES[name]
-        if not isinstance(value, (str, bool)) or not any(value is c or value == c for c in choices):
+        if not is_one_of(value, choices := _CHOICES[name]):
             raise ValueError(f"state: {name} {value!r:.80}; choose one of {', '.join(map(str, choices))}")
     elif name in _MOST:
-        good = value is None if name in _MAY_BE_NONE and value is None else type(value) is int
-        if not good or (value is not None and not 0 <= value <= _MOST[name]):
+        none = value is None and name in _MAY_BE_NONE
+        if not none and whole_number(value, 0, _MOST[name]) is None:
             most = "" if _MOST[name] == inf else f", at most {_MOST[name]}"
             raise ValueError(f"state: {name} {value!r:.80}; expected a whole number of at least 0{most}")
     elif name == "opacity":
-        if type(value) not in (int, float) or not 0 <= value <= 1:
+        if finite_number(value, 0, 1) is None:
             raise ValueError(f"state: opacity {value!r:.80}; expected a number from 0 to 1")
-    elif not isinstance(value, str):
+    elif name == "model" and not isinstance(value, str):
         raise ValueError(f"state: {name} {value!r:.80}; expected a name")
 
 
 def _position(name: Any, images: Sequence[Sequence[str | None]]) -> int:
-    """Where the image of a name is."""
+    """Return the position of the image of a name in the first list that has it."""
     for names in images:
         if isinstance(name, str) and name in names:
             return list(names).index(name)

@@ -1,0 +1,29 @@
+"""Words for people: what an error says, and text as harmless HTML in a colour of the theme."""
+
+from __future__ import annotations
+
+import html
+
+
+def words_of(error: BaseException) -> str:
+    """Return what an error says, with its kind where the words alone would not be understood.
+
+    >>> words_of(ValueError("k: too large")), words_of(KeyError("k"))
+    ('k: too large', "KeyError: 'k'")
+    """
+    return str(error) if isinstance(error, ValueError) and str(error) else f"{type(error).__name__}: {error}"
+
+
+def html_line(text: str, variable: str = "--jp-ui-font-color1", fallback: str = "inherit") -> str:
+    """Return text, whatever it holds, as harmless HTML in a colour of the theme; empty if it is empty.
+
+    >>> html_line("<b>", "--jp-x", "red")
+    '<span style="color: var(--jp-x, red)">&lt;b&gt;</span>'
+    """
+    escaped = html.escape(text).replace("\n", "<br>")
+    return f'<span style="color: var({variable}, {fallback})">{escaped}</span>' if text else ""
+
+
+def html_alarm(words: str) -> str:
+    """Return what went wrong as harmless HTML in the theme's colour of errors."""
+    return html_line(words, "--jp-error-color1", "#c62828")

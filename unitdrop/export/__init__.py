@@ -1,5 +1,18 @@
 """From a sweep to files: an animated GIF, a PNG, a CSV table. A file is written whole or not at all."""
 
-from unitdrop.export.film import check_gif, destination, safe_name, save_csv, save_gif, save_png
+from unitdrop.errors import ExportError
+from unitdrop.export.files import atomic_write, destination, safe_name
+from unitdrop.export.film import check_gif, save_gif
+from unitdrop.export.still import save_png
+from unitdrop.export.table import save_csv
 
-__all__ = ["check_gif", "destination", "safe_name", "save_csv", "save_gif", "save_png"]
+__all__ = [
+    "ExportError",
+    "atomic_write",
+    "check_gif",
+    "destination",
+    "safe_name",
+    "save_csv",
+    "save_gif",
+    "save_png",
+]

@@ -1,178 +1,34 @@
-"""From a sweep to files: an animated GIF, a PNG, a CSV table. A file is written whole or not at all.
+"""A sweep as an animated GIF: which frames, for how long, and small enough.
 
-GIF and PNG can show two sweeps side by side: two scopes, two rankings, two images.
+Two sweeps can be shown side by side: two scopes, two rankings, two images.
 """
 
 from __future__ import annotations
 
-import csv
-import io
-import operator
 import os
-import secrets
-import shutil
-import unicodedata
-from collections.abc import Callable, Collection, Iterator
-from contextlib import ExitStack, closing, contextmanager, suppress
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import BinaryIO
 
 import numpy as np
-from PIL import Image
 
+from unitdrop.checks import finite_number, whole_number
 from unitdrop.drawing import NARROW, SweepFigure
 from unitdrop.errors import ExportError
+from unitdrop.export.files import atomic_write, destination
 from unitdrop.export.gif import COLOURS, Encoder, shared_palette
+from unitdrop.export.still import open_figures, side_by_side
 from unitdrop.plan import Plan, View, make_plan
 from unitdrop.sweep import Sweep
 
 MAX_BYTES = 5_000_000  # what a GIF may weigh, unless told otherwise
-_LONGEST_NAME = 100  # bytes; file systems allow 255, and what calls may want to add an ending or a number
-_RESERVED = {"CON", "PRN", "AUX", "NUL", *(f"{port}{n}" for port in ("COM", "LPT") for n in range(10))}
 _HOLD_START, _HOLD_FLIP, _HOLD_END = 100, 150, 200  # hundredths of a second
 _SLOWEST, _FASTEST = 0.1, 50  # frames a second; players show a frame of under 2/100 s for 10/100 s
 _SAMPLED = 12  # frames from which the palette is chosen
 
 
-def safe_name(label: str) -> str:
-    r"""Turn a label into a file name without an ending that every common system accepts.
-
-    Letters and digits of any script, `-`, `_` and `.` stay; all else becomes `-`, and dots do not lead. Names
-    that Windows reserves get a leading `_`. At most 100 bytes of UTF-8; never empty. Two labels may become
-    the same name.
-
-    Examples
-    --------
-    >>> safe_name("diner/outdoor"), safe_name("..\\secret"), safe_name("CON"), safe_name(" ?")
-    ('diner-outdoor', 'secret', '_CON', 'unnamed')
-    """
-    kept = (c if c in "_." or unicodedata.category(c)[0] in "LMN" else "-" for c in _composed(label))
-    joined = "-".join(filter(None, "".join(kept).split("-")))
-    name = joined.strip("-. ").encode()[:_LONGEST_NAME].decode(errors="ignore").strip("-. ")
-    return f"_{name}" if name.split(".")[0].upper() in _RESERVED else name or "unnamed"
-
-
-def _composed(label: str) -> str:
-    """Return the text with look-alikes and ligatures replaced by plain letters (NFKC)."""
-    return unicodedata.normalize("NFKC", str(label))
-
-
-def destination(path: str | os.PathLike) -> Path:
-    """Return the file that writing to `path` makes or replaces, symbolic links followed.
-
-    Raises
-    ------
-    ExportError
-        There is no such folder, it or the file is protected, or `path` is something other than a file.
-    """
-    try:
-        final = Path(os.path.realpath(os.fspath(path)))
-        problem = _problem(final)
-    except (OSError, TypeError, ValueError) as error:  # too long, a null byte, not a path at all
-        raise ExportError(f"{path!r}: cannot be a file name ({error}); choose another") from error
-    if problem:
-        raise ExportError(f"{path}: {problem}")
-    return final
-
-
-def _problem(final: Path) -> str | None:
-    """Say what keeps a file from being written, and the remedy; None if nothing does."""
-    folder, exists = final.parent, final.exists() or final.is_symlink()
-    if not folder.is_dir():
-        return f"there is no folder {folder}; make it first, or choose another"
-    if final.is_dir():
-        return "is a folder; add a file name to it"
-    if exists and not final.is_file():
-        return "is not a regular file; choose another name"
-    if not os.access(folder, os.W_OK | os.X_OK):
-        return f"the folder {folder} may not be written to; choose another"
-    if exists and not os.access(final, os.W_OK):
-        return "exists and is write-protected; choose another name"
-    return None
-
-
-@contextmanager
-def atomic_write(path: str | os.PathLike) -> Iterator[BinaryIO]:
-    """Open a temporary file beside `path`, and put it in the place of `path` once all is written.
-
-    Whatever happens in between, `path` is what it was before, and the temporary file is removed (only a
-    process that is killed leaves one, called `.unitdrop-*.tmp`). A new file gets the permissions that new
-    files get; one that is replaced keeps its own. Symbolic links are followed.
-
-    Raises
-    ------
-    ExportError
-        The file cannot be written.
-
-    Examples
-    --------
-    >>> import tempfile
-    >>> with tempfile.TemporaryDirectory() as folder:
-    ...     with atomic_write(f"{folder}/note.txt") as file:
-    ...         _ = file.write(b"all of it")
-    ...     os.listdir(folder)
-    ['note.txt']
-    """
-    final = destination(path)
-    temporary = final.with_name(f".unitdrop-{secrets.token_hex(8)}.tmp")
-    try:
-        with open(temporary, "xb") as file:
-            if final.exists():
-                shutil.copymode(final, temporary)
-            yield file
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, final)
-    except BaseException as error:
-        with suppress(OSError):
-            temporary.unlink(missing_ok=True)
-        if isinstance(error, OSError):
-            raise ExportError(f"{path}: cannot be written: {error.strerror or error}") from error
-        raise
-    _settle(final.parent)
-
-
-def _settle(folder: Path) -> None:
-    """Ask the system to put the folder's new entry on the disk, where it can be asked."""
-    with suppress(OSError, AttributeError):
-        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
-
-
-def save_csv(path: str | os.PathLike, sweep: Sweep) -> Path:
-    """Write a sweep as a table: a row for each k = 0..U units dropped from the top of the ranking.
-
-    Columns: `k`; `weight` and `unit`, the target's weight on the k-th unit of the ranking and that unit's
-    index (empty for k = 0); `p(label)` for each class, its probability to 9 digits (all that float32 holds).
-
-    Returns
-    -------
-    Path
-        `path`.
-
-    Raises
-    ------
-    ExportError
-        The file cannot be written.
-    """
-    destination(path)
-    table = io.StringIO()
-    writer = csv.writer(table, lineterminator="\n")
-    writer.writerow(["k", "weight", "unit", *(f"p({label})" for label in sweep.readout.labels)])
-    for k, row in enumerate(sweep.curve):
-        last = (f"{sweep.weights_ranked[k - 1]:.9g}", int(sweep.ranking[k - 1])) if k else ("", "")
-        writer.writerow([k, *last, *(f"{p:.9g}" for p in row)])
-    with atomic_write(path) as file:
-        file.write(table.getvalue().encode("utf-8", "backslashreplace"))
-    return Path(path)
-
-
 @dataclass(frozen=True)
-class _Reduction:
+class Reduction:
     """How far a GIF is reduced: colours in the palette, every how many-th frame, scale of the picture."""
 
     colours: int
@@ -183,12 +39,12 @@ class _Reduction:
 # Tried in this order until the file is small enough. Colours go first: with 63 the heat map shows faint steps
 # and nothing else suffers. Frames next: the animation jumps. Size last: the text suffers.
 REDUCTIONS = (
-    _Reduction(COLOURS, 1, 1),
-    _Reduction(127, 1, 1),
-    _Reduction(63, 1, 1),
-    _Reduction(63, 2, 1),
-    _Reduction(63, 2, 0.75),
-    _Reduction(31, 4, 0.5),
+    Reduction(COLOURS, 1, 1),
+    Reduction(127, 1, 1),
+    Reduction(63, 1, 1),
+    Reduction(63, 2, 1),
+    Reduction(63, 2, 0.75),
+    Reduction(31, 4, 0.5),
 )
 
 
@@ -227,85 +83,6 @@ def frame_delays(steps: list[int], flips: Collection[int], fps: float) -> list[i
     holds = [_HOLD_FLIP if k in flips else 2 for k in steps]
     holds[0], holds[-1] = max(holds[0], _HOLD_START), max(holds[-1], _HOLD_END)
     return [max(int(delay), hold) for delay, hold in zip(np.diff(edges), holds, strict=True)]
-
-
-@contextmanager
-def _figures(count: int, size: tuple[int, int], scale: float = 1) -> Iterator[list[SweepFigure]]:
-    """Make figures of one size, scaled, or raise `ExportError`; whatever happens, all are closed."""
-    with ExitStack() as made:
-        try:
-            width, height = (side if scale == 1 else max(160, round(side * scale)) for side in size)
-            figures = [made.enter_context(closing(SweepFigure(width, height))) for _ in range(count)]
-        except (TypeError, ValueError) as error:
-            raise ExportError(f"size: {error}") from error
-        yield figures
-
-
-def _side_by_side(sweep: Sweep, beside: Sweep | None) -> tuple[Sweep, ...]:
-    """Return what is shown, from left to right, or raise `ExportError`."""
-    if beside is None:
-        return (sweep,)
-    if not isinstance(beside, Sweep):
-        raise ExportError(f"beside: expected a Sweep, got {type(beside).__name__}; pass Sweep(readout, ...)")
-    if beside.units != sweep.units:
-        raise ExportError(
-            f"beside: expected a sweep of {sweep.units} units, as many as the first one drops, got one of "
-            f"{beside.units}; take one of the same network"
-        )
-    return sweep, beside
-
-
-def save_png(
-    path: str | os.PathLike,
-    sweep: Sweep,
-    top: int = 0,
-    bottom: int = 0,
-    *,
-    view: View = View(),
-    size: tuple[int, int] | None = None,
-    beside: Sweep | None = None,
-) -> Path:
-    """Write the picture of one window of a sweep, as `SweepFigure` draws it, or of two sweeps side by side.
-
-    Parameters
-    ----------
-    path
-        Ends in `.png`. An older file is replaced when the new one is complete.
-    sweep, top, bottom, view
-        See `SweepFigure.show`.
-    size
-        Width and height in pixels of the picture of one sweep; None for 960 x 540, and 640 x 600 beside
-        another.
-    beside
-        A second sweep (another scope, ranking or image; as many units), whose picture of the same window
-        stands to the right of the first one's. Both have the `size`: the file is twice as wide.
-
-    Returns
-    -------
-    Path
-        The file.
-
-    Raises
-    ------
-    ExportError
-        The file cannot be written, or is not called `.png`; the two sweeps differ in their number of units.
-    ValueError
-        The window is not one of the sweep's, or (an `ExportError`) the size is out of range.
-
-    Examples
-    --------
-    >>> save_png("sea.jpg", None)
-    Traceback (most recent call last):
-    unitdrop.errors.ExportError: sea.jpg: expected a name that ends in .png; choose another
-    """
-    if not str(path).lower().endswith(".png"):
-        raise ExportError(f"{path}: expected a name that ends in .png; choose another")
-    shown = _side_by_side(sweep, beside)
-    with _figures(len(shown), size or (NARROW if beside else (960, 540))) as figures:
-        pixels = np.hstack([f.show(s, top, bottom, view) for f, s in zip(figures, shown, strict=True)])
-    with atomic_write(path) as file:
-        Image.fromarray(pixels).save(file, "PNG")
-    return Path(path)
 
 
 def save_gif(
@@ -370,11 +147,12 @@ def save_gif(
         An argument is out of range, the file cannot be written, or it cannot be made small enough; the two
         sweeps differ in their number of units.
     """
-    shown = _side_by_side(sweep, beside)
+    shown = side_by_side(sweep, beside)
     check_gif(path, frames, fps, max_bytes, len(shown))
     view = replace(view, end="bottom" if view.end == "bottom" else "top")
-    tracks = tuple(_track(each, view, held) for each in shown)
-    film = _Film(tracks, view, _last(tracks, last), frames, fps, size or (NARROW if beside else (900, 500)))
+    plans = tuple(_plan_of(each, view, held) for each in shown)
+    size = size or (NARROW if beside else (900, 500))
+    film = Film(plans, view, _last_k(plans, last), frames, float(fps), size)
     for reduction in REDUCTIONS:
         data = film.encode(reduction, max_bytes, progress)
         if data is not None:
@@ -387,33 +165,30 @@ def save_gif(
     )
 
 
-def _is_whole(value: object) -> bool:
-    """Return whether a value is an integer (of Python's or of numpy's)."""
-    try:
-        operator.index(value)
-    except TypeError:
-        return False
-    return True
-
-
 def check_gif(
     path: str | os.PathLike, frames: int = 60, fps: float = 12, max_bytes: int = MAX_BYTES, sweeps: int = 1
 ) -> None:
-    """Raise `ExportError` for arguments that can be judged without drawing; `sweeps` are side by side."""
+    """Judge what can be judged of `save_gif`'s arguments without drawing; `sweeps` are side by side.
+
+    Raises
+    ------
+    ExportError
+        An argument is out of range, or no GIF can be written there.
+    """
     destination(path)
     if Path(path).suffix.lower() != ".gif":
         raise ExportError(f"{path}: only GIF is written; give a name that ends in .gif")
     least = 2 + sweeps  # the first, the last, and every flip
-    if not _is_whole(frames) or frames < least:
+    if whole_number(frames, least) is None:
         raise ExportError(f"frames: expected a whole number of at least {least}, got {frames!r}")
-    if not isinstance(fps, (int, float, np.number)) or not _SLOWEST <= fps <= _FASTEST:
+    if finite_number(fps, _SLOWEST, _FASTEST) is None:
         raise ExportError(f"fps: expected {_SLOWEST} to {_FASTEST} frames a second, got {fps!r}")
-    if not _is_whole(max_bytes) or max_bytes < 1:
+    if whole_number(max_bytes, 1) is None:
         raise ExportError(f"max_bytes: expected a whole number of at least 1, got {max_bytes!r}")
 
 
-def _track(sweep: Sweep, view: View, held: int) -> Plan:
-    """Return what the figure plans for this sweep, so that file and figure agree on the flip."""
+def _plan_of(sweep: Sweep, view: View, held: int) -> Plan:
+    """Return what the figure plans for a sweep, so that file and figure agree on the flip."""
     window = (held, 0) if view.end == "bottom" else (0, held)
     try:
         sweep.kept(*window)
@@ -422,60 +197,61 @@ def _track(sweep: Sweep, view: View, held: int) -> Plan:
         raise ExportError(f"held: {error}") from error
 
 
-def _last(tracks: tuple[Plan, ...], wanted: int | None) -> int:
+def _last_k(plans: tuple[Plan, ...], wanted: int | None) -> int:
     """Return the k at which the animation ends, or raise `ExportError`."""
-    most = len(tracks[0].curve) - 1
+    most = len(plans[0].curve) - 1
     if wanted is not None:
-        if not _is_whole(wanted) or not 0 <= wanted <= most:
+        last = whole_number(wanted, 0, most)
+        if last is None:
             raise ExportError(f"last: expected a whole number from 0 to {most}, got {wanted!r}")
-        return wanted
-    ends = [_past_flip(track, most) for track in tracks]
-    return most if ends[0] is None else max(filter(None, ends))
+        return last
+    first, *others = (_past_flip(plan, most) for plan in plans)
+    return most if first is None else max(first, *filter(None, others))
 
 
-def _past_flip(track: Plan, most: int) -> int | None:
+def _past_flip(plan: Plan, most: int) -> int | None:
     """Return the k, up to `most`, at which a sweep's flip is well past; None if nothing flips on the way."""
-    if not track.flip or not track.flip[0]:
+    if not plan.flip or not plan.flip[0]:
         return None
-    flip = track.flip[0]
-    return min(most, flip + max(flip, track.sweep.units // 10, 1))
+    flip = plan.flip[0]
+    return min(most, flip + max(flip, plan.sweep.units // 10, 1))
 
 
 @dataclass(frozen=True, eq=False)
-class _Film:
+class Film:
     """What to show, from left to right, and how; see `save_gif`."""
 
-    tracks: tuple[Plan, ...]
+    plans: tuple[Plan, ...]
     view: View
     last: int
     frames: int
     fps: float
     size: tuple[int, int]
 
-    def encode(self, reduction: _Reduction, limit: int, progress: Callable | None) -> bytes | None:
+    def encode(
+        self, reduction: Reduction, limit: int, progress: Callable[[int, int], object] | None
+    ) -> bytes | None:
         """Draw and encode all frames with one reduction; None if the file is over the limit."""
-        flips = {track.flip[0] for track in self.tracks if track.flip}
-        steps = frame_steps(self.last, flips, max(2 + len(self.tracks), self.frames // reduction.stride))
+        flips = {plan.flip[0] for plan in self.plans if plan.flip}
+        steps = frame_steps(self.last, flips, max(2 + len(self.plans), self.frames // reduction.stride))
         delays = frame_delays(steps, flips, self.fps)
-        with _figures(len(self.tracks), self.size, reduction.scale) as figures:
-            sampled = {k: self._draw(figures, k) for k in _spaced(steps)}
+        with open_figures(len(self.plans), self.size, reduction.scale) as figures:
+            sampled = {k: self._frame(figures, k) for k in _sample(steps)}
             encoder = Encoder(shared_palette(list(sampled.values()), reduction.colours))
             for done, (k, delay) in enumerate(zip(steps, delays, strict=True), 1):
-                encoder.add(sampled.pop(k) if k in sampled else self._draw(figures, k), delay)
+                encoder.add(sampled.pop(k) if k in sampled else self._frame(figures, k), delay)
                 if progress is not None:
                     progress(done, len(steps))
         data = encoder.to_bytes()
         return data if len(data) <= limit else None
 
-    def _draw(self, figures: list[SweepFigure], k: int) -> np.ndarray:
+    def _frame(self, figures: list[SweepFigure], k: int) -> np.ndarray:
         """Return the frame at k: (height, width, 3) uint8, the widths of all figures together."""
-        pairs = zip(figures, self.tracks, strict=True)
-        return np.hstack(
-            [figure.show(track.sweep, *track.window(k).ends, self.view) for figure, track in pairs]
-        )
+        pairs = zip(figures, self.plans, strict=True)
+        return np.hstack([figure.show(plan.sweep, *plan.window(k).ends, self.view) for figure, plan in pairs])
 
 
-def _spaced(steps: list[int]) -> list[int]:
+def _sample(steps: list[int]) -> list[int]:
     """Return at most `_SAMPLED` of the steps, evenly spaced, the first and the last among them."""
     picked = np.linspace(0, len(steps) - 1, min(_SAMPLED, len(steps))).round().astype(int)
     return [steps[i] for i in picked]

@@ -21,12 +21,12 @@ _MOST_ANCHORS = 64
 _LONGEST_DELAY = 0xFFFF
 
 
-def _cells(pixels: np.ndarray) -> np.ndarray:
+def cells_of(pixels: np.ndarray) -> np.ndarray:
     """Number the cell of each pixel: (H, W, 3) uint8 to (H, W) uint16, red in the high bits."""
     return cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR565).view(np.uint16)[..., 0]
 
 
-def _cell_centres() -> np.ndarray:
+def cell_centres() -> np.ndarray:
     """Return the colour in the middle of every cell: (65536, 3) float32, 0 to 255."""
     number = np.arange(_CELLS)
     parts = np.stack([number >> 11, number >> 5 & 63, number & 31], axis=1)
@@ -50,11 +50,11 @@ def _anchors(sample: np.ndarray, most: int) -> np.ndarray:
     often = often[counts[often] >= max(2, _ANCHOR_SHARE * len(packed))]
     codes = np.concatenate([np.array([0, 0xFFFFFF], np.uint32), colours[often]])
     found = np.stack([codes >> 16, codes >> 8 & 255, codes & 255], axis=1).astype(np.uint8)
-    _, first = np.unique(_cells(found[None])[0], return_index=True)
+    _, first = np.unique(cells_of(found[None])[0], return_index=True)
     return found[np.sort(first)][:most]
 
 
-def _spread(colours: np.ndarray, count: int) -> np.ndarray:
+def _median_cut(colours: np.ndarray, count: int) -> np.ndarray:
     """Return at most `count` colours spread over the given ones by median cut: (N, 3) to (M, 3) float32."""
     strip = Image.fromarray(np.ascontiguousarray(colours[None].round().astype(np.uint8)))
     cut = strip.quantize(count, method=Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE)
@@ -83,9 +83,9 @@ def shared_palette(frames: Sequence[np.ndarray], colours: int = COLOURS) -> np.n
     step = max(1, sum(frame.shape[0] * frame.shape[1] for frame in frames) // 400_000)
     sample = np.concatenate([frame.reshape(-1, 3)[i % step :: step] for i, frame in enumerate(frames)])
     anchors = _anchors(sample, min(_MOST_ANCHORS, max(2, colours // 2)))
-    cells = _cells(sample[None])[0]
+    cells = cells_of(sample[None])[0]
     counts = np.bincount(cells, minlength=_CELLS)
-    counts[_cells(anchors[None])[0]] = 0
+    counts[cells_of(anchors[None])[0]] = 0
     used = np.flatnonzero(counts)
     if not len(used) or colours <= len(anchors):
         return anchors
@@ -97,7 +97,7 @@ def shared_palette(frames: Sequence[np.ndarray], colours: int = COLOURS) -> np.n
 
 def _k_means(points: np.ndarray, weights: np.ndarray, fixed: np.ndarray, count: int) -> np.ndarray:
     """Place at most `count` colours among weighted points, beside fixed ones: (M, 3) float32."""
-    centres = _spread(points, count)
+    centres = _median_cut(points, count)
     for _ in range(6):  # more rounds change next to nothing
         owner = _nearest(points, np.concatenate([fixed, centres])).astype(np.intp) - len(fixed)
         mine = owner >= 0
@@ -114,8 +114,8 @@ def lookup(palette: np.ndarray) -> np.ndarray:
     A cell that holds an entry gets that entry (the first of several), so a colour in the palette comes out
     exact unless an earlier one, at most 7 levels away, shares its cell.
     """
-    table = _nearest(_cell_centres(), palette)
-    homes = _cells(palette[None])[0][::-1]
+    table = _nearest(cell_centres(), palette)
+    homes = cells_of(palette[None])[0][::-1]
     table[homes] = np.arange(len(palette), dtype=np.uint8)[::-1]
     return table
 
@@ -151,7 +151,7 @@ class Encoder:
 
         A frame in which nothing changes prolongs the one before instead.
         """
-        indices = part = np.take(self._table, _cells(frame))
+        indices = part = np.take(self._table, cells_of(frame))
         if self._shown is not None:
             changed = indices != self._shown
             if not changed.any() and self._delays[-1] + delay <= _LONGEST_DELAY:

@@ -1,0 +1,186 @@
+"""What can be typed after `python -m unitdrop`: the commands, their options and their help."""
+
+from __future__ import annotations
+
+import argparse
+import re
+from collections.abc import Sequence
+from typing import NoReturn
+
+from unitdrop import __version__
+from unitdrop.errors import UsageError
+
+PROGRAM = "python -m unitdrop"
+EXAMPLES = """\
+examples:
+  python -m unitdrop lab
+      open the notebook with the sliders in JupyterLab
+  python -m unitdrop lab --no-browser --port 9000
+      the same; flags that unitdrop does not know go to JupyterLab
+  python -m unitdrop app
+      the panel alone, without any code
+  python -m unitdrop sweep photo.jpg
+      what the network sees, when its prediction flips, and to what
+  python -m unitdrop sweep photo.jpg --target beach --top 20
+      drop the 20 units that carry "beach" most
+  python -m unitdrop sweep photo.jpg --rank random --seed 7 --json
+      the control, as one JSON object
+  python -m unitdrop gif photo.jpg --out drop.gif
+      the sweep as an animation
+  python -m unitdrop models
+      the networks that --model takes; their weights are downloaded at the first use
+  python -m unitdrop sweep photo.jpg --model resnet50
+      the same with a network that knows photographs
+  python -m unitdrop sweep photo.jpg --model resnet18 --checkpoint mine.pth --labels mine.txt
+      with weights of your own
+  python -m unitdrop sweep photo.jpg --model nets.py:small
+      with a network of your own: small() in nets.py returns it
+
+A mistake ends with status 2 and one line on stderr; with UNITDROP_TRACEBACK=1 in the environment, the
+line is preceded by where it came from.
+"""
+
+
+def parse(argv: Sequence[str]) -> argparse.Namespace:
+    """Return the arguments of one command; `passed_on` lists those that are for JupyterLab or Voilà.
+
+    Raises
+    ------
+    UsageError
+        They cannot be understood.
+    SystemExit
+        They ask for the help or the version, which is then printed.
+    """
+    parser = _make_parser()
+    args, args.passed_on = parser.parse_known_args(argv)
+    if args.passed_on and args.command not in ("lab", "app"):
+        parser.error(f"unknown argument {args.passed_on[0]}")
+    return args
+
+
+class _OneLineParser(argparse.ArgumentParser):
+    """An argument parser whose complaints are one line each."""
+
+    def error(self, message: str) -> NoReturn:
+        raise UsageError(f"{message}; see: {self.prog} --help")
+
+
+def _whole_argument(text: str) -> int:
+    """Return a whole number of at least 0 as an int."""
+    if not re.fullmatch(r"[0-9]{1,18}", text):
+        raise argparse.ArgumentTypeError(f"expected a whole number of at least 0, got {text[:40]!r}")
+    return int(text)
+
+
+def _number_argument(text: str) -> float:
+    """Return a number as a float."""
+    try:
+        return float(text[:40])
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"expected a number, got {text[:40]!r}") from None
+
+
+def _make_parser() -> argparse.ArgumentParser:
+    """Return the parser of the whole command line."""
+    parser = _OneLineParser(
+        prog=PROGRAM,
+        description="Drop the units behind a class one by one and watch an image classifier change its mind.",
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    parser.add_argument("--version", action="version", version=f"unitdrop {__version__}")
+    commands = parser.add_subparsers(
+        dest="command", metavar="COMMAND", required=True, parser_class=_OneLineParser
+    )
+    _add_lab(commands)
+    _add_app(commands)
+    _add_sweep(commands)
+    _add_gif(commands)
+    models = _add_command(commands, "models", "list the networks that --model takes")
+    models.epilog = "example:\n  python -m unitdrop models"
+    return parser
+
+
+def _add_command(commands, name: str, about: str) -> argparse.ArgumentParser:
+    """Add a command, without arguments so far, and return its parser."""
+    return commands.add_parser(
+        name,
+        help=about,
+        description=f"{about[0].upper()}{about[1:]}.",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+
+
+def _add_lab(commands) -> None:
+    lab = _add_command(commands, "lab", "open the notebook in JupyterLab")
+    lab.epilog = (
+        "Flags that are not listed here go to JupyterLab (jupyter lab --help lists them).\n\nexample:\n"
+        "  python -m unitdrop lab --no-browser --port 9000"
+    )
+
+
+def _add_app(commands) -> None:
+    app = _add_command(commands, "app", "open the panel alone, without code, through Voilà")
+    app.epilog = (
+        "Flags that are not listed here go to Voilà (python -m voila --help lists them).\n\nexample:\n"
+        "  python -m unitdrop app --no-browser --port 9000\n"
+        "  python -m unitdrop app --no-browser --Voila.ip=0.0.0.0\n"
+        "      for everybody who can reach this machine; there is no password"
+    )
+
+
+def _add_sweep(commands) -> None:
+    sweep = _add_command(commands, "sweep", "drop units of one image's class and print what happens")
+    _add_choices(sweep, top="drop the K most important units (0)")
+    sweep.add_argument("--json", action="store_true", help="print one JSON object instead of the table")
+    sweep.add_argument("--csv", metavar="FILE", help="also write the probability of every class for every k")
+    sweep.epilog = "example:\n  python -m unitdrop sweep photo.jpg --target beach --top 20 --json"
+
+
+def _add_gif(commands) -> None:
+    gif = _add_command(commands, "gif", "write the sweep of one image as an animation")
+    _add_choices(gif, top="the last k that is shown (well past the flip)")
+    gif.add_argument("--out", metavar="FILE.gif", required=True, help="the file to write or to replace")
+    gif.add_argument(
+        "--frames", type=_whole_argument, default=60, metavar="N", help="at most so many frames (60)"
+    )
+    gif.add_argument(
+        "--fps", type=_number_argument, default=12, metavar="F", help="frames a second, 0.1 to 50 (12)"
+    )
+    gif.epilog = (
+        "The J least important units stay dropped throughout.\n\n"
+        "example:\n  python -m unitdrop gif photo.jpg --out drop.gif --rank contribution --fps 8"
+    )
+
+
+def _add_choices(command: argparse.ArgumentParser, top: str) -> None:
+    """Add what tells one sweep: image, network, target, ranking, scope, window."""
+    from unitdrop.sweep import RANKINGS, SCOPES
+
+    add = command.add_argument
+    add("image", metavar="IMAGE", help="an image file (JPEG, PNG, GIF, WebP, BMP or TIFF)")
+    add(
+        "--model",
+        default="scenes",
+        metavar="M",
+        help="the network (scenes): a name, see: models; or FILE.py:NAME",
+    )
+    add(
+        "--checkpoint",
+        metavar="FILE",
+        help="weights for it: .pth, .pt, .tar, .th, .safetensors (the published ones)",
+    )
+    add("--labels", metavar="FILE", help="class names, one a line, in the network's order")
+    add(
+        "--trust-unpinned",
+        action="store_true",
+        help="download weights for which no sha256 has been published",
+    )
+    add("--target", metavar="NAME|INDEX", help="the class whose units are dropped (the prediction)")
+    add("--rank", default="weight", choices=RANKINGS, help="the order of dropping (weight)")
+    add("--seed", type=_whole_argument, default=0, metavar="S", help="of the ranking random (0)")
+    add("--scope", default="unit", choices=SCOPES, help="silence units for every class or the target (unit)")
+    add("--top", type=_whole_argument, metavar="K", help=top)
+    add("--bottom", type=_whole_argument, default=0, metavar="J", help="drop the J least important units (0)")

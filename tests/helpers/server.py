@@ -5,13 +5,12 @@
     assert server.hits["/weights.pth"] == 3
 
 A fault is a function of the request's number (1, 2, ... for each path) that returns how to answer; `once`
-keeps it to the first request. From a shell: `python tests/server.py FILE...`.
+keeps it to the first request. From a shell: `python tests/helpers/server.py FILE...`.
 """
 
 from __future__ import annotations
 
 import contextlib
-import os
 import socket
 import ssl
 import sys
@@ -285,7 +284,7 @@ def closed_port() -> int:
 
 
 if __name__ == "__main__":
-    with serving({f"/{os.path.basename(name)}": Path(name) for name in sys.argv[1:]}) as served:
+    with serving({f"/{Path(name).name}": Path(name) for name in sys.argv[1:]}) as served:
         print(*(served.url(path) for path in served.files), sep="\n", flush=True)
         with contextlib.suppress(KeyboardInterrupt):
             threading.Event().wait()

@@ -8,8 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from unitdrop.export import gif
-from unitdrop.export.gif import COLOURS, Encoder, lookup, shared_palette
+from unitdrop.export.gif import COLOURS, Encoder, cell_centres, cells_of, lookup, shared_palette
 
 
 def painted(seed=0, size=(60, 80)):
@@ -43,12 +42,12 @@ def encoded(frames, colours=COLOURS, delay=10):
 def test_cells_hold_five_bits_of_red_six_of_green_and_five_of_blue():
     pixels = np.random.default_rng(0).integers(0, 256, (40, 50, 3), dtype=np.uint8)
     red, green, blue = pixels.astype(int).transpose(2, 0, 1)
-    assert np.array_equal(gif._cells(pixels), (red >> 3 << 11) | (green >> 2 << 5) | blue >> 3)
+    assert np.array_equal(cells_of(pixels), (red >> 3 << 11) | (green >> 2 << 5) | blue >> 3)
 
 
 def test_every_cell_centre_lies_in_its_own_cell():
-    centres = gif._cell_centres().astype(np.uint8)
-    assert np.array_equal(gif._cells(centres[None])[0], np.arange(65536))
+    centres = cell_centres().astype(np.uint8)
+    assert np.array_equal(cells_of(centres[None])[0], np.arange(65536))
 
 
 def test_drawn_colours_black_and_white_are_kept_exactly():
@@ -76,15 +75,15 @@ def test_a_large_area_does_not_take_the_colours_of_a_small_one():
 def test_a_palette_colour_is_found_again_exactly():
     rng = np.random.default_rng(1)
     centres = rng.choice(65536, 200, replace=False)
-    palette = gif._cell_centres()[centres].astype(np.uint8)  # one a cell, so none hides another
-    assert np.array_equal(palette[lookup(palette)[gif._cells(palette[None])[0]]], palette)
+    palette = cell_centres()[centres].astype(np.uint8)  # one a cell, so none hides another
+    assert np.array_equal(palette[lookup(palette)[cells_of(palette[None])[0]]], palette)
 
 
 def test_the_table_gives_the_nearest_entry_up_to_the_width_of_a_cell():
     rng = np.random.default_rng(2)
     palette = rng.integers(0, 256, (40, 3), dtype=np.uint8)
     pixels = rng.integers(0, 256, (50, 50, 3), dtype=np.uint8)
-    found = palette[lookup(palette)[gif._cells(pixels)]].astype(float)
+    found = palette[lookup(palette)[cells_of(pixels)]].astype(float)
     best = np.linalg.norm(pixels[..., None, :].astype(float) - palette, axis=-1).min(-1)
     assert (np.linalg.norm(found - pixels, axis=-1) - best).max() <= 2 * np.linalg.norm((4, 2, 4)) + 1e-6
 

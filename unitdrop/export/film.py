@@ -205,8 +205,8 @@ def _last_k(plans: tuple[Plan, ...], wanted: int | None) -> int:
         if last is None:
             raise ExportError(f"last: expected a whole number from 0 to {most}, got {wanted!r}")
         return last
-    first, *others = (_past_flip(plan, most) for plan in plans)
-    return most if first is None else max(first, *filter(None, others))
+    ends = [_past_flip(plan, most) for plan in plans]
+    return most if ends[0] is None else max(filter(None, ends))
 
 
 def _past_flip(plan: Plan, most: int) -> int | None:

@@ -1,0 +1,109 @@
+"""What `sweep` prints: one JSON object, or a table that tells the same."""
+
+import json
+import re
+import sys
+
+import numpy as np
+import pytest
+from helpers.commandline import LABELS, run, toy
+
+from unitdrop.sweep import RANKINGS, Sweep
+
+
+def test_json_is_one_object_with_the_agreed_fields(capsys, photo):
+    status, out, err = run(capsys, "sweep", photo, "--json", "--top", 2, "--bottom", 3)
+    record, sweep = json.loads(out), Sweep(toy().load_model()(photo))
+    assert (status, err, out.count("\n")) == (0, "", 1)
+    assert list(record) == [
+        "model",
+        "image",
+        "units",
+        "target",
+        "rank",
+        "scope",
+        "flip",
+        "smallest_flip",
+        "at",
+        "curve",
+    ]
+    assert (record["model"], record["image"], record["units"]) == ("scenes", photo, 12)
+    assert record["target"] == {"index": 0, "label": "beach"}
+    assert (record["rank"], record["scope"]) == ("weight", "unit")
+    flip, smallest = sweep.flip, sweep.smallest_flip
+    probability = pytest.approx(flip.probability)
+    expected = {"k": flip.k, "index": flip.index, "label": flip.label, "probability": probability}
+    assert record["flip"] == expected
+    units = list(smallest.units)
+    expected = {"count": smallest.count, "units": units, "index": smallest.index, "label": smallest.label}
+    assert record["smallest_flip"] == expected
+    assert (record["at"]["top"], record["at"]["bottom"]) == (2, 3)
+
+
+def test_json_numbers_are_those_of_the_sweep_to_the_last_bit(capsys, photo):
+    record = json.loads(run(capsys, "sweep", photo, "--json", "--top", 2)[1])
+    sweep = Sweep(toy().load_model()(photo))
+    assert np.array_equal(np.array(record["curve"], np.float32), sweep.curve[:, 0])
+    five = record["at"]["top5"]
+    probabilities = sweep.probabilities(2)
+    assert [c["index"] for c in five] == list(np.argsort(-probabilities, kind="stable")[:5])
+    assert [np.float32(c["probability"]) for c in five] == [probabilities[c["index"]] for c in five]
+    assert [c["label"] for c in five] == [LABELS[c["index"]] for c in five]
+
+
+def test_nothing_dropped_is_the_window_unless_told(capsys, photo):
+    at = json.loads(run(capsys, "sweep", photo, "--json")[1])["at"]
+    assert (at["top"], at["bottom"], at["top5"][0]["label"]) == (0, 0, "beach")
+
+
+def test_where_nothing_flips_json_says_null(capsys, photo, monkeypatch):
+    monkeypatch.setitem(sys.modules, "unitdrop.models", toy(lead=1000))
+    record = json.loads(run(capsys, "sweep", photo, "--json")[1])
+    assert record["flip"] is None and record["smallest_flip"] is None
+    _, out, _ = run(capsys, "sweep", photo)
+    assert "flip           none: beach stays on top" in out and "no set of units changes" in out
+
+
+def test_fewer_than_five_classes_give_fewer_lines(capsys, photo, monkeypatch):
+    monkeypatch.setitem(sys.modules, "unitdrop.models", toy(labels=LABELS[:2]))
+    assert len(json.loads(run(capsys, "sweep", photo, "--json")[1])["at"]["top5"]) == 2
+    assert run(capsys, "sweep", photo)[0] == 0
+
+
+@pytest.mark.parametrize("rank", RANKINGS)
+@pytest.mark.parametrize("scope", ["unit", "class"])
+def test_every_choice_reaches_the_sweep(capsys, photo, rank, scope):
+    words = ("--target", "diner/outdoor", "--rank", rank, "--seed", 3, "--scope", scope)
+    out = run(capsys, "sweep", photo, *words, "--top", 4, "--bottom", 1, "--json")[1]
+    record = json.loads(out)
+    sweep = Sweep(toy().load_model()(photo), 2, rank, scope, 3)
+    assert record["target"] == {"index": 2, "label": "diner/outdoor"}
+    assert np.array_equal(np.array(record["curve"], np.float32), sweep.curve[:, 2])
+    assert record["at"]["top5"][0]["probability"] == pytest.approx(sweep.probabilities(4, 1).max())
+
+
+@pytest.mark.parametrize("target", ["lake", "1"])
+def test_a_target_is_a_name_or_an_index(capsys, photo, target):
+    record = json.loads(run(capsys, "sweep", photo, "--target", target, "--json")[1])
+    assert record["target"] == {"index": 1, "label": "lake"} and record["flip"]["k"] == 0
+
+
+def test_the_table_tells_the_same_as_json(capsys, photo):
+    flip = json.loads(run(capsys, "sweep", photo, "--json")[1])["flip"]
+    status, out, err = run(capsys, "sweep", photo)
+    assert (status, err) == (0, "")
+    assert "photo.png on scenes: 12 units, 6 classes" in out and "target beach (index 0)" in out
+    assert re.search(rf"flip +at k = {flip['k']}, to .* with {flip['probability']:.4f}", out)
+    assert re.search(rf"^ +{flip['k']} .*<- flip$", out, re.MULTILINE)
+    ks = [int(k) for k in re.findall(r"^ {2,}(\d+) ", out, re.MULTILINE)]
+    assert ks == sorted({0, 1, 2, 5, 10, 12, flip["k"]})
+
+
+def test_the_table_shows_the_window_asked_for(capsys, photo):
+    out = run(capsys, "sweep", photo, "--top", 3, "--bottom", 2)[1]
+    assert "top 3, bottom 2 dropped" in out and re.search(r"^ +3 ", out, re.MULTILINE)
+
+
+def test_the_table_obeys_no_label(capsys, photo):
+    out = run(capsys, "sweep", photo, "--target", 3)[1]
+    assert "evil?[31m ?label" in out and "\x1b" not in out and "\u202e" not in out

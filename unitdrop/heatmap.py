@@ -10,7 +10,10 @@ import numpy as np
 from matplotlib import colormaps
 
 
-def upsample(map: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+def upsample(
+    map: np.ndarray,  # noqa: A002 - the field's word, and the one that errors name
+    size: tuple[int, int],
+) -> np.ndarray:
     """Stretch a map (h, w) over `size` = (H, W) pixels, edge on edge: (H, W) float32.
 
     Bilinear between cell centres (half-pixel aligned); beyond the outermost centres the edge value holds.
@@ -51,13 +54,14 @@ def is_cmap(name: object) -> bool:
 def _table(cmap: str) -> np.ndarray:
     """Return the 256 colours of a matplotlib colour map: (256, 3) uint8, read-only."""
     if cmap == CHANGE:  # ColorBrewer's ends, safe for the colour-blind; its pale middle would veil the image
-        return _frozen(colormaps["PuOr_r"](np.r_[0.04:0.2:128j, 0.8:0.96:128j], bytes=True)[:, :3])
+        return _read_only(colormaps["PuOr_r"](np.r_[0.04:0.2:128j, 0.8:0.96:128j], bytes=True)[:, :3])
     if not is_cmap(cmap):
         raise ValueError(f"cmap: matplotlib knows no colour map {cmap!r}; try inferno, viridis or turbo")
-    return _frozen(colormaps[cmap](np.linspace(0, 1, 256), bytes=True)[:, :3])
+    return _read_only(colormaps[cmap](np.linspace(0, 1, 256), bytes=True)[:, :3])
 
 
-def _frozen(table: np.ndarray) -> np.ndarray:
+def _read_only(table: np.ndarray) -> np.ndarray:
+    """Return colours that no caller can change: they are handed out from a cache."""
     table = np.ascontiguousarray(table)
     table.flags.writeable = False
     return table
@@ -84,7 +88,11 @@ def ramp(cmap: str) -> np.ndarray:
     return np.rint(255 - weight * (255.0 - _table(cmap))).astype(np.uint8)
 
 
-def colourise(map: np.ndarray, limits: tuple[float, float], cmap: str = "inferno") -> np.ndarray:
+def colourise(
+    map: np.ndarray,  # noqa: A002 - see upsample
+    limits: tuple[float, float],
+    cmap: str = "inferno",
+) -> np.ndarray:
     """Colour a map (H, W) between fixed limits: (H, W, 3) uint8.
 
     `limits` = (lo, hi) take the first and the last colour of `cmap` (any name matplotlib knows); values
@@ -117,7 +125,7 @@ SHINE = np.float32(0.15)
 
 def overlay(
     image: np.ndarray,
-    map: np.ndarray,
+    map: np.ndarray,  # noqa: A002 - see upsample
     limits: tuple[float, float],
     cmap: str = "inferno",
     opacity: float = 0.65,

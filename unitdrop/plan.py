@@ -15,10 +15,11 @@ from unitdrop.sweep import Sweep, Window
 
 __all__ = ["CMAPS", "HEIRS", "MAX_ROWS", "VIEW_CHOICES", "Plan", "View", "ceiling_of", "make_plan", "percent"]
 
-MAX_ROWS = 12  # bars at most, the row of "others" not counted
+MAX_ROWS = 12  # bars at most, the row of all other classes not counted
 HEIRS = 3  # inheriting classes that get a curve of their own
 #: Colour maps to offer to people: all perceptually uniform and safe for the colour-blind.
 CMAPS = ("inferno", "viridis", "cividis", "magma", "plasma", "gray")
+#: Upper limits that a probability axis can have.
 CEILINGS = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0)
 
 #: The fields of a `View` that are one of several, with what they can be.
@@ -102,7 +103,7 @@ class View:
 
     @property
     def diverging(self) -> bool:
-        """Whether the map shown runs both ways from 0."""
+        """Whether the map that is shown runs both ways from 0."""
         return self.cam == "difference" and self.unit is None
 
     @property
@@ -116,11 +117,16 @@ class View:
         return heatmap.CHANGE if self.diverging else self.cmap
 
     def follows(self, top: int, bottom: int) -> str:
-        """The end of the ranking, "top" or "bottom", that the curve follows at a window."""
+        """Return the end of the ranking, "top" or "bottom", that the curve follows at a window.
+
+        >>> View().follows(0, 3), View().follows(1, 3), View(end="bottom").follows(1, 3)
+        ('bottom', 'top', 'bottom')
+        """
         return self.end if self.end != "auto" else ("bottom" if bottom and not top else "top")
 
 
 def _bad(name: str, expected: str, got: object) -> ValueError:
+    """Return the error for a field of a `View`."""
     return ValueError(f"View({name}=...): expected {expected}, got {got!r}")
 
 
@@ -134,22 +140,25 @@ class Plan:
     end : {"top", "bottom"}
         The end of the ranking along which k runs.
     fixed : int
-        Units dropped from the other end.
+        Units dropped from the other end, 0 to U.
     curve : ndarray, shape (n + 1, C), float32
         Probabilities for k = 0..n dropped from ``end``, with n = U - ``fixed``.
     rows : tuple of int
-        Classes with a bar, by intact probability, highest first.
+        Classes with a bar, at most `MAX_ROWS`, by intact probability, highest first; the target among them.
     lines : tuple of int
-        Classes with a curve, the target first.
+        Classes with a curve, at most `HEIRS` + 1: the target first, then the usurper, the intact prediction,
+        and those that gain most.
     flip : tuple (k, index), or None
         The smallest k on ``curve`` whose prediction is not the target, and the class that wins there.
     band : ndarray, shape (2, n + 1), or None
         5th and 95th percentile of the target's probability over 20 random orders. None where the other end
         is held down too: random orders of *all* units are no control for that.
     limits : tuple of float
-        Evidence at the two ends of the colour scale: 0 and the maximum of the target's intact CAM.
+        Evidence at the two ends of the colour scale: 0 and the maximum of the target's intact CAM (1 where
+        that is nowhere above 0).
     ceiling : float
-        Upper limit of the probability axes; the bars' reaches further where the bar of all others does.
+        Upper limit of the probability axes, one of `CEILINGS`; the bars' reaches further where the bar of all
+        others does.
     """
 
     sweep: Sweep
@@ -164,7 +173,7 @@ class Plan:
     ceiling: float
 
     def window(self, k: int) -> Window:
-        """The window with k units dropped from this plan's end."""
+        """Return the window with k units dropped from this plan's end."""
         return Window(k, self.end, self.fixed)
 
     @property
@@ -178,7 +187,7 @@ class Plan:
 
 
 def make_plan(sweep: Sweep, top: int = 0, bottom: int = 0, view: View = View()) -> Plan:
-    """Decide all that stays fixed while k moves along one end of a sweep's ranking.
+    """Decide all that stays put while k moves along one end of a sweep's ranking.
 
     Parameters
     ----------
@@ -194,7 +203,18 @@ def make_plan(sweep: Sweep, top: int = 0, bottom: int = 0, view: View = View()) 
     Raises
     ------
     ValueError
-        If the window is not one of the sweep's.
+        If the end that is held is not one of the sweep's.
+
+    Examples
+    --------
+    >>> from unitdrop.readout import Readout
+    >>> readout = Readout(maps=[[[4.0, 0.0]], [[0.0, 2.0]]], weight=[[1, 0], [0.5, 1]], bias=[0.5, 0],
+    ...                   labels=("sea", "sand"), image=np.zeros((1, 2, 3), np.uint8))
+    >>> plan = make_plan(Sweep(readout))
+    >>> plan.end, plan.lines, plan.flip, plan.limits
+    ('top', (0, 1), (1, 1), (0.0, 4.0))
+    >>> plan.window(1).ends
+    (1, 0)
     """
     start = Window.of(top, bottom, view.follows(top, bottom)).at(0)
     curve = _curve(sweep, start)
@@ -218,12 +238,14 @@ def make_plan(sweep: Sweep, top: int = 0, bottom: int = 0, view: View = View()) 
 
 
 def _curve(sweep: Sweep, start: Window) -> np.ndarray:
+    """Return the probabilities at every k from ``start`` on: (n + 1, C) float32."""
     if start == Window():
         return sweep.curve
     return np.stack([sweep.probabilities(*start.at(k).ends) for k in range(sweep.units - start.held + 1)])
 
 
 def _flip(sweep: Sweep, start: Window, steps: int) -> tuple[int, int] | None:
+    """Return the first k whose prediction is not the target, and the class that wins there, or None."""
     # Asked of the sweep, not of the curve: rounding to float32 could make a tie where there is none.
     if start == Window():
         return None if sweep.flip is None else (sweep.flip.k, sweep.flip.index)
@@ -235,7 +257,7 @@ def _flip(sweep: Sweep, start: Window, steps: int) -> tuple[int, int] | None:
 
 
 def _lines(sweep: Sweep, curve: np.ndarray, flip: tuple[int, int] | None) -> tuple[int, ...]:
-    """Classes with a curve: the target, the usurper, the intact prediction, those that gain most."""
+    """Return the classes with a curve: target, usurper, intact prediction, and those that gain most."""
     if curve is sweep.curve:
         heirs = sweep.heirs(HEIRS)
     else:
@@ -246,13 +268,14 @@ def _lines(sweep: Sweep, curve: np.ndarray, flip: tuple[int, int] | None) -> tup
 
 
 def _rows(intact: np.ndarray, lines: tuple[int, ...], count: int) -> tuple[int, ...]:
+    """Return ``count`` classes with a bar: those with a curve, then the most probable; all by probability."""
     by_probability = [int(c) for c in np.argsort(-intact, kind="stable")]
     chosen = tuple(dict.fromkeys([*lines[: max(count - 1, 1)], *by_probability]))[:count]
     return tuple(sorted(chosen, key=by_probability.index))
 
 
 def ceiling_of(peak: float) -> float:
-    """The upper limit of a probability axis: the least round one that holds ``peak``.
+    """Return the upper limit of a probability axis: the least of `CEILINGS` that holds ``peak``.
 
     >>> ceiling_of(0.03), ceiling_of(0.7)
     (0.05, 1.0)
@@ -261,7 +284,7 @@ def ceiling_of(peak: float) -> float:
 
 
 def percent(p: float) -> str:
-    """A probability for people, never rounded to a certainty that is not there.
+    """Return a probability in words for people, never rounded to a certainty that is not there.
 
     >>> percent(0.4137), percent(0.99996), percent(1e-6), percent(0.0)
     ('41.4 %', '>99.9 %', '<0.1 %', '0 %')

@@ -103,5 +103,5 @@ def _ticks(moment: Moment) -> tuple[str, str, str]:
 
 
 def _least(moment: Moment) -> str:
-    """Return what stands at the lower end of evidence: it hides what speaks against; activation has no such."""
+    """Return what stands at the lower end: evidence may go on below it, activation does not."""
     return "0" if moment.view.unit is not None and moment.map.min() >= 0 else "≤ 0"

@@ -229,7 +229,7 @@ class Sheet:
         return x / across, y / down, width / across, height / down
 
     def _resized(self, image: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-        """Return an image in another (width, height); the last one is kept, as sweeps of a readout share it."""
+        """Return an image in another (width, height); the last is kept, as sweeps of a readout share it."""
         if self._last is None or self._last[0] is not image or self._last[1] != size:
             pixels = np.asarray(Image.fromarray(image).resize(size, Image.Resampling.BICUBIC))
             self._last = (image, size, pixels)

@@ -82,7 +82,7 @@ class SweepDrawing:
         self._background: _Background | None = None
 
     def show(self, sweep: Sweep, top: int, bottom: int, view: View) -> np.ndarray:
-        """Draw one window of a sweep: (height, width, 3) uint8; ValueError if it is not one of the sweep's."""
+        """Draw one window: (height, width, 3) uint8; ValueError if the sweep has no such window."""
         sweep.kept(top, bottom)  # refuses a wrong window before anything is touched
         background = self._background_of(sweep, top, bottom, view)
         moment = Moment(background.plan, top, bottom, view)

@@ -40,18 +40,12 @@ class UnitsDrawing:
     ----------
     sheet : Sheet
     row : TileRow
-    places : tuple of Placed
-        The image in each tile of the last picture.
     """
 
     def __init__(self, width: int, height: int) -> None:
         self.sheet = Sheet(width, height, row_design(width, height))
         self.row = TileRow(self.sheet)
         self._background: _Background | None = None
-
-    @property
-    def places(self) -> tuple[Placed, ...]:
-        return () if self._background is None else self._background.places
 
     def show(
         self, sweep: Sweep, shown: tuple[Unit, ...], count: int, cmap: str, looked: int | None

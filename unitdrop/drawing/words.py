@@ -12,10 +12,10 @@ from unitdrop.sweep import Sweep
 
 
 def number(x: float) -> str:
-    """Return three significant digits at most, with a true minus sign.
+    r"""Return three significant digits at most, with a true minus sign.
 
-    >>> number(0.12345), number(-2.0)
-    ('0.123', '−2')
+    >>> number(0.12345), number(-2.0) == "\N{MINUS SIGN}2"
+    ('0.123', True)
     """
     return f"{x:.3g}".replace("-", "\N{MINUS SIGN}")
 
@@ -30,8 +30,8 @@ def printable(text: str) -> str:
 
     So no label can break the layout or make matplotlib warn.
 
-    >>> printable("two\\nlines"), printable("\\N{GRINNING FACE}")
-    ('two lines', '□')
+    >>> printable(" two words ") + printable(chr(0x65E5))
+    'two words□'
     """
     known = get_font(findfont(FontProperties(family=FAMILY))).get_charmap()
     return "".join(c if ord(c) in known else "\N{WHITE SQUARE}" for c in " ".join(str(text).split()))

@@ -27,12 +27,12 @@ def blocks(height=24, width=32, channels=3):
     return coarse.repeat(4, axis=0).repeat(4, axis=1)
 
 
-def encoded(image, format, **options):
+def encoded(image, codec, **options):
     """The bytes of a picture in a format."""
     if isinstance(image, np.ndarray):
         image = Image.fromarray(image)
     buffer = io.BytesIO()
-    image.save(buffer, format, **options)
+    image.save(buffer, codec, **options)
     return buffer.getvalue()
 
 
@@ -61,13 +61,13 @@ def near(colour, tolerance=3):
 # Sources and formats --------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("format", FORMATS)
-def test_every_format_is_read_from_every_kind_of_source(format, tmp_path):
-    lossless = {"lossless": True} if format == "WEBP" else {}
-    data = encoded(blocks(), format, **lossless)
+@pytest.mark.parametrize("codec", FORMATS)
+def test_every_format_is_read_from_every_kind_of_source(codec, tmp_path):
+    lossless = {"lossless": True} if codec == "WEBP" else {}
+    data = encoded(blocks(), codec, **lossless)
     path = tmp_path / "picture"
     path.write_bytes(data)
-    with open(path, "rb") as file, Image.open(path) as image:
+    with path.open("rb") as file, Image.open(path) as image:
         sources = [str(path), path, data, bytearray(data), memoryview(data), io.BytesIO(data), file, image]
         results = [load_image(source) for source in sources]
         assert not file.closed
@@ -75,7 +75,7 @@ def test_every_format_is_read_from_every_kind_of_source(format, tmp_path):
         assert result.shape == (24, 32, 3) and result.dtype == np.uint8
         assert result.flags.c_contiguous and result.flags.writeable
         np.testing.assert_array_equal(result, results[0])
-    if format not in ("JPEG", "GIF"):
+    if codec not in ("JPEG", "GIF"):
         np.testing.assert_array_equal(results[0], blocks())
 
 
@@ -88,17 +88,17 @@ def test_a_file_object_is_read_from_where_it_stands():
 
 
 def test_formats_beyond_the_list_are_refused_though_pillow_reads_them():
-    for format in ("PPM", "ICO", "EPS", "TGA", "PCX"):
+    for codec in ("PPM", "ICO", "EPS", "TGA", "PCX"):
         with pytest.raises(
             ImageError, match="no readable picture; pass a JPEG, PNG, GIF, WEBP, BMP, TIFF file"
         ):
-            load_image(encoded(blocks(), format))
+            load_image(encoded(blocks(), codec))
 
 
-@pytest.mark.parametrize("format", ["GIF", "PNG", "WEBP", "TIFF"])
-def test_of_an_animation_the_first_frame_is_taken(format):
+@pytest.mark.parametrize("codec", ["GIF", "PNG", "WEBP", "TIFF"])
+def test_of_an_animation_the_first_frame_is_taken(codec):
     frames = [Image.new("RGB", (8, 8), colour) for colour in ("red", "blue", "lime")]
-    data = encoded(frames[0], format, save_all=True, append_images=frames[1:])
+    data = encoded(frames[0], codec, save_all=True, append_images=frames[1:])
     assert pixel(data) == near((255, 0, 0))
 
 
@@ -123,13 +123,13 @@ TURNS = {
 
 
 @pytest.mark.parametrize("orientation", TURNS)
-@pytest.mark.parametrize("format", ["PNG", "TIFF", "WEBP", "JPEG"])
-def test_exif_orientation_is_applied_once(format, orientation):
+@pytest.mark.parametrize("codec", ["PNG", "TIFF", "WEBP", "JPEG"])
+def test_exif_orientation_is_applied_once(codec, orientation):
     exif = Image.Exif()
     exif[0x0112] = orientation
-    options = {"exif": exif, **({"lossless": True} if format == "WEBP" else {})}
-    data = encoded(blocks(), format, **options)
-    expected = TURNS[orientation](blocks() if format != "JPEG" else load_image(encoded(blocks(), "JPEG")))
+    options = {"exif": exif, **({"lossless": True} if codec == "WEBP" else {})}
+    data = encoded(blocks(), codec, **options)
+    expected = TURNS[orientation](blocks() if codec != "JPEG" else load_image(encoded(blocks(), "JPEG")))
     np.testing.assert_array_equal(load_image(data), expected)
 
 
@@ -168,9 +168,9 @@ def test_the_transparent_colour_of_a_palette_is_white():
     palette = Image.new("P", (4, 4), 1)
     palette.putpalette([0, 0, 0, 0, 0, 250])
     assert pixel(encoded(palette, "PNG")) == (0, 0, 250)
-    for format in ("PNG", "GIF"):
-        assert pixel(encoded(palette, format, transparency=1)) == WHITE
-        assert pixel(encoded(palette, format, transparency=0)) == (0, 0, 250)
+    for codec in ("PNG", "GIF"):
+        assert pixel(encoded(palette, codec, transparency=1)) == WHITE
+        assert pixel(encoded(palette, codec, transparency=0)) == (0, 0, 250)
     assert pixel(encoded(palette, "PNG", transparency=bytes([255, 0]))) == WHITE
     assert pixel(encoded(palette, "PNG", transparency=bytes([255, 128]))) == near((127, 127, 252), 1)
 
@@ -206,8 +206,8 @@ def test_every_mode_shows_its_colours(mode):
 
 def test_cmyk_photos_are_not_negatives():
     ink = Image.new("RGB", (8, 8), (200, 90, 40)).convert("CMYK")
-    for format in ("JPEG", "TIFF"):
-        assert pixel(encoded(ink, format)) == near((200, 90, 40), 4)
+    for codec in ("JPEG", "TIFF"):
+        assert pixel(encoded(ink, codec)) == near((200, 90, 40), 4)
     # Adobe writes its inks upside down and says so in a marker; Pillow writes this marker and turns them.
     assert b"Adobe" in encoded(ink, "JPEG")
 
@@ -392,7 +392,7 @@ def test_a_truncated_file_is_refused_unless_every_pixel_is_there(name, capfd):
 def test_a_truncated_file_is_refused_though_another_library_told_pillow_to_pad_it(monkeypatch):
     monkeypatch.setattr(ImageFile, "LOAD_TRUNCATED_IMAGES", True)
     for name in ("jpeg", "png", "tiff"):
-        with pytest.raises(ImageError, match="damaged or cut short|no readable picture"):
+        with pytest.raises(ImageError, match=r"damaged or cut short|no readable picture"):
             load_image(ENCODINGS[name][: len(ENCODINGS[name]) // 2])
     assert ImageFile.LOAD_TRUNCATED_IMAGES is True
 
@@ -414,7 +414,7 @@ def test_a_damaged_file_gives_a_sound_array_or_an_image_error(data):
     assert (
         result.dtype == np.uint8 and result.ndim == 3 and result.shape[2] == 3 and result.flags.c_contiguous
     )
-    assert 0 < min(result.shape[:2]) and max(result.shape[:2]) <= 20 * min(result.shape[:2])
+    assert min(result.shape[:2]) > 0 and max(result.shape[:2]) <= 20 * min(result.shape[:2])
 
 
 @given(st.binary(max_size=200), st.sampled_from([b"", *(data[:20] for data in ENCODINGS.values())]))
@@ -517,7 +517,7 @@ def test_file_objects_that_misbehave_are_refused(tmp_path):
         def read(self, size):
             raise OSError("cable pulled")
 
-    with pytest.raises(ImageError, match="broken.png: cannot be read .cable pulled."):
+    with pytest.raises(ImageError, match=r"broken.png: cannot be read .cable pulled."):
         load_image(Broken())
     with pytest.raises(ImageError, match="gives str, not bytes; open it with mode 'rb'"):
         load_image(io.StringIO("text"))
@@ -528,7 +528,7 @@ def test_a_closed_pil_image_is_refused(tmp_path):
     path.write_bytes(ENCODINGS["png"])
     image = Image.open(path)
     image.close()
-    with pytest.raises(ImageError, match="picture.png"):
+    with pytest.raises(ImageError, match=r"picture.png"):
         load_image(image)
 
 

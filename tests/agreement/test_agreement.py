@@ -1,6 +1,6 @@
 """Right by other people's numbers: published checkpoints, other CAM libraries, torchvision's presets.
 
-The largest differences are printed: `pytest -s tests/test_agreement.py`.
+The largest differences are printed: `pytest -s tests/agreement`.
 """
 
 import copy
@@ -13,10 +13,11 @@ import numpy as np
 import pytest
 import torch
 from captum.attr import FeatureAblation
+from helpers.networks import entry
 from PIL import Image
 from torchvision.models import get_model, get_model_weights
 
-from unitdrop.models import catalogue, imagenet, load_model, wrap
+from unitdrop.models import imagenet, load_model, wrap
 from unitdrop.scenes import render
 from unitdrop.sweep import Sweep
 
@@ -230,11 +231,10 @@ def photograph(shape):
     ],
 )
 def test_preprocessing_is_that_of_the_weights_own_transform_to_the_bit(name, shape):
-    entry = next(e for e in catalogue() if e.name == name)
-    pixels = photograph(shape)
+    line, pixels = entry(name), photograph(shape)
     theirs = get_model_weights(name).DEFAULT.transforms()(Image.fromarray(pixels))
-    net = torch.nn.Sequential(torch.nn.AvgPool2d(8), Mean(), torch.nn.Linear(3, entry.classes))
-    ours = wrap(net, **entry.settings()).prepare(pixels)[0]
+    net = torch.nn.Sequential(torch.nn.AvgPool2d(8), Mean(), torch.nn.Linear(3, line.classes))
+    ours = wrap(net, **line.settings()).prepare(pixels)[0]
     assert ours.dtype == theirs.dtype and torch.equal(ours, theirs)
 
 

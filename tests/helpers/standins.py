@@ -68,11 +68,11 @@ def digest(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
-def install(table: str, setattr=setattr) -> None:
+def install(table: str, replace=setattr) -> None:
     """Point the catalogue of this process at the stand-ins."""
     from unitdrop.models import imagenet, places365
 
-    table, remote = json.loads(table), imagenet._remote
+    table, remote = json.loads(table), imagenet.remote_file
 
     def instead(url):
         for architecture, entry in table["imagenet"].items():
@@ -80,14 +80,14 @@ def install(table: str, setattr=setattr) -> None:
                 return remote(table["address"] + entry["file"])
         return remote(url)
 
-    setattr(imagenet, "_remote", instead)
-    setattr(places365, "ADDRESS", f"{table['address']}/")
+    replace(imagenet, "remote_file", instead)
+    replace(places365, "ADDRESS", f"{table['address']}/")
     pinned = table["places365"].get("resnet50", {}).get("sha256")
-    setattr(places365, "FILES", {**places365.FILES, "resnet50": (2048, 97_000_000, pinned)})
+    replace(places365, "FILES", {**places365.FILES, "resnet50": (2048, 97_000_000, pinned)})
 
 
 def main() -> int:
-    """`python tests/standins.py sweep photo.jpg --model resnet50`, with the table in UNITDROP_STANDINS."""
+    """Run a command such as `sweep photo.jpg --model resnet50` on the table in UNITDROP_STANDINS."""
     install(os.environ["UNITDROP_STANDINS"])
     from unitdrop.cli import main
 

@@ -13,7 +13,7 @@ from unitdrop.checkpoints import load_checkpoint
 from unitdrop.download import Progress
 from unitdrop.errors import CheckpointError, DownloadError, ModelError
 from unitdrop.models import embedded, imagenet, places365
-from unitdrop.models.custom import load_own, names_file, read_labels
+from unitdrop.models.custom import is_python_file, load_custom, read_labels
 from unitdrop.models.entry import Entry
 from unitdrop.models.model import Model, wrap
 
@@ -31,7 +31,7 @@ __all__ = [
 
 
 def catalogue() -> tuple[Entry, ...]:
-    """Every network that `load_model` knows by name.
+    """Return every network that `load_model` knows by name.
 
     >>> [entry.name for entry in catalogue()][:3]
     ['scenes', 'resnet18-places365', 'resnet50-places365']
@@ -79,24 +79,24 @@ def load_model(
         raise ModelError(f"model: expected a name, got {kind}; unitdrop.wrap makes a model of a network")
     if isinstance(labels, (str, Path)):
         labels = read_labels(labels)
-    if names_file(str(name)):
-        return _own(str(name), checkpoint, labels)
+    if is_python_file(str(name)):
+        return _custom(str(name), checkpoint, labels)
     name, known = str(name), {entry.name: entry for entry in catalogue()}
     if name not in known:
         raise ModelError(_unknown(name, list(known)))
     return known[name].load(checkpoint, labels, trust_unpinned, progress)
 
 
-def _own(name: str, checkpoint: str | Path | None, labels: Sequence[str] | None) -> Model:
-    """A network from the user's Python file, with a checkpoint and labels if there are any."""
-    model = load_own(name)
+def _custom(name: str, checkpoint: str | Path | None, labels: Sequence[str] | None) -> Model:
+    """Return a network from the user's Python file, with a checkpoint and labels if there are any."""
+    model = load_custom(name)
     if checkpoint is not None:
         load_checkpoint(model.module, checkpoint)
     return model if labels is None else model.labelled(labels)
 
 
 def _unknown(name: str, known: Sequence[str]) -> str:
-    """Say why there is no network of this name, and which there are."""
+    """Return in words why there is no network of this name, and which there are."""
     if name in list_models(module=torchvision_models):
         return (
             f"model {name!r} of torchvision is not offered: its head is not average pooling and one "

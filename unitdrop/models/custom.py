@@ -2,28 +2,36 @@
 
 from __future__ import annotations
 
-import importlib.util
 import re
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
+from types import ModuleType
 
 from torch import nn
 
 from unitdrop.errors import ModelError
 from unitdrop.models.model import Model, wrap
 
-_MOST = 10_000_000  # bytes of a file of labels
+MAX_LABEL_BYTES = 10_000_000
+"""A larger file is no list of labels."""
 
 
-def names_file(name: str) -> bool:
-    """Whether a model's name is one of a Python file, as ``nets.py:small``."""
+def is_python_file(name: str) -> bool:
+    """Return whether a model's name is one of a Python file, as ``nets.py:small``.
+
+    Examples
+    --------
+    >>> is_python_file("nets.py:small"), is_python_file("resnet50")
+    (True, False)
+    """
     return bool(re.search(r"\.py(:|$)", name))
 
 
-def load_own(name: str) -> Model:
-    """Take the network that ``FILE.py:NAME`` names, or call the function; wrap it, unless it is a `Model`.
+def load_custom(name: str) -> Model:
+    """Return the network that ``FILE.py:NAME`` names, or that the function there returns, as a `Model`.
 
     The file is run, as ``python FILE.py`` would run it: it must be one that you trust. It can import what
     lies beside it.
@@ -39,13 +47,13 @@ def load_own(name: str) -> Model:
         raise ModelError(f"model {name!r}: expected FILE.py:NAME, such as nets.py:small")
     if not path.is_file():
         raise ModelError(f"model {name!r}: there is no file {file}; check the path")
-    with _neighbours(path):
-        made = getattr(_run(path), attribute, None)
+    with _beside_on_path(path):
+        made = getattr(_imported(path), attribute, None)
         if callable(made) and not isinstance(made, (nn.Module, Model)):
             try:
                 made = made()
             except (Exception, SystemExit) as error:
-                raise ModelError(f"model {name!r}: {attribute}() failed: {_words(error)}") from error
+                raise ModelError(f"model {name!r}: {attribute}() failed: {_in_one_line(error)}") from error
     if isinstance(made, Model):
         return made
     if not isinstance(made, nn.Module):
@@ -58,8 +66,8 @@ def load_own(name: str) -> Model:
 
 
 @contextmanager
-def _neighbours(path: Path) -> Iterator[None]:
-    """Let what lies beside a file be imported."""
+def _beside_on_path(path: Path) -> Iterator[None]:
+    """Let what lies beside a file be imported inside the ``with``."""
     folder = str(path.resolve().parent)
     sys.path.insert(0, folder)
     try:
@@ -68,27 +76,28 @@ def _neighbours(path: Path) -> Iterator[None]:
         sys.path.remove(folder)
 
 
-def _run(path: Path):
-    """The module that a file makes."""
-    spec = importlib.util.spec_from_file_location(path.stem, path.resolve())
-    module, known = importlib.util.module_from_spec(spec), sys.modules.get(path.stem)
+def _imported(path: Path) -> ModuleType:
+    """Return the module that running a file makes; another one of its name stays what it was."""
+    spec = spec_from_file_location(path.stem, path.resolve())
+    assert spec is not None and spec.loader is not None, "its name ends in .py"
+    module, known = module_from_spec(spec), sys.modules.get(path.stem)
     sys.modules[path.stem] = module  # dataclasses and pickles look for their module there
     try:
         spec.loader.exec_module(module)
     except (Exception, SystemExit) as error:
-        raise ModelError(f"model: {path} cannot be run: {_words(error)}") from error
+        raise ModelError(f"model: {path} cannot be run: {_in_one_line(error)}") from error
     finally:
         if known is not None:
             sys.modules[path.stem] = known
     return module
 
 
-def _words(error: BaseException) -> str:
+def _in_one_line(error: BaseException) -> str:
     return f"{type(error).__name__}: {' '.join(str(error).split())[:300]}"
 
 
 def read_labels(path: str | Path) -> tuple[str, ...]:
-    """Class names from a text file, one a line, in the network's order.
+    """Return the class names in a text file, one a line, in the network's order.
 
     Of Places365's own list, with lines such as ``/a/airfield 0``, only the names are taken.
 
@@ -102,7 +111,7 @@ def read_labels(path: str | Path) -> tuple[str, ...]:
         if not path.is_file():
             what = "it is a folder" if path.is_dir() else "there is no such file"
             raise ModelError(f"labels: {path}: {what}; give a text file with one class name a line")
-        if path.stat().st_size > _MOST:
+        if path.stat().st_size > MAX_LABEL_BYTES:
             raise ModelError(
                 f"labels: {path} is larger than 10 MB; give a text file with one class name a line"
             )
@@ -114,4 +123,5 @@ def read_labels(path: str | Path) -> tuple[str, ...]:
     if not all(lines):
         raise ModelError(f"labels: line {lines.index('') + 1} of {path} is empty; give one class name a line")
     numbered = [re.fullmatch(rf"/[a-z]/(\S+) {i}", line) for i, line in enumerate(lines)]
-    return tuple(m[1] for m in numbered) if lines and all(numbered) else tuple(lines)
+    names = tuple(match[1] for match in numbered if match)
+    return names if len(names) == len(lines) else tuple(lines)

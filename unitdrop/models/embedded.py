@@ -10,7 +10,7 @@ from unitdrop.scenes import NAMES, network
 
 
 def entry() -> Entry:
-    """The network that comes with unitdrop."""
+    """Return the entry of the network that comes with unitdrop."""
     return Entry(
         name="scenes",
         about="20 kinds of rendered scenes, embedded",
@@ -26,6 +26,7 @@ def entry() -> Entry:
 
 
 def _trained() -> nn.Module:
+    """Return the trained network, or raise `ModelError` if its weights are missing."""
     try:
         return network.trained()
     except FileNotFoundError as error:

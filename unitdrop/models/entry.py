@@ -11,27 +11,27 @@ from torch import nn
 from torch.overrides import TorchFunctionMode
 
 from unitdrop.checkpoints.read import read_checkpoint
-from unitdrop.download.fetch import Progress, Remote, fetch
+from unitdrop.download import Progress, Remote, fetch
 from unitdrop.errors import ModelError
 from unitdrop.models.model import Model, check_labels
 
 
 @dataclass(frozen=True)
 class Entry:
-    """A line of the catalogue.
+    """One network of the catalogue.
 
     Attributes
     ----------
     name : what `load_model` takes
     about : one line
-    units, classes : of its head
+    units, classes : how many its head has
     size : bytes of its weights, to about a thousandth
-    licence : of its weights
-    remote : where they come from; None if they come with unitdrop
-    build : the architecture with so many classes; its weights do not matter
-    settings : what `Model` needs beside: ``labels``, ``size``, ``mean``, ``std``, ``resize`` ...
-    rename : old names of parameters to those of the architecture, None to leave one out
-    embedded : the trained network, if it comes with unitdrop
+    licence : that of its weights
+    remote : where its weights come from; None if they come with unitdrop
+    build : returns the architecture with so many classes; its weights do not matter
+    settings : returns what `Model` needs beside: ``labels``, ``size``, ``mean``, ``std``, ``resize`` ...
+    rename : turns old names of parameters into those of the architecture, None to leave one out
+    embedded : returns the trained network, if it comes with unitdrop
     """
 
     name: str
@@ -58,44 +58,62 @@ class Entry:
         trust_unpinned: bool = False,
         progress: Progress | None = None,
     ) -> Model:
-        """Make the `Model`, from a checkpoint of one's own or from its published weights, fetched if need be.
+        """Return the `Model`, with the weights of a checkpoint or its published ones, fetched if need be.
 
         Raises
         ------
-        CheckpointError, DownloadError, ModelError
+        CheckpointError
+            The file of weights is damaged, unsafe to read, or made for another network.
+        DownloadError
+            The weights could not be fetched whole and unaltered.
+        ModelError
+            The labels do not fit.
         """
-        if checkpoint is None and self.embedded is not None:
-            network, classes = self.embedded(), self.classes
+        if checkpoint is None and self.remote is not None:
+            if labels is not None:
+                check_labels(self.name, labels, self.classes)  # before, not after, a long download
+            checkpoint = fetch(self.remote, trust_unpinned=trust_unpinned, progress=progress)
+        if checkpoint is not None:
+            network, classes = self.filled(checkpoint)
         else:
-            if checkpoint is None:
-                if labels is not None:
-                    check_labels(self.name, labels, self.classes)  # before, not after, a long download
-                checkpoint = fetch(self.remote, trust_unpinned=trust_unpinned, progress=progress)
-            network, classes = self._filled(checkpoint)
+            assert self.embedded is not None, "an entry has its weights in a remote file or embedded"
+            network, classes = self.embedded(), self.classes
         settings = self.settings()
         if labels is not None or classes != self.classes:
             settings["labels"] = labels
         return Model(network, name=self.name, **settings)
 
-    def _filled(self, path: str | Path) -> tuple[nn.Module, int]:
-        """The architecture with the weights of a checkpoint, and as many classes as that has."""
-        network = self.hollow(self.classes)
-        head = self._head(network)
-        state = read_checkpoint(path, network.state_dict(), head=head, rename=self.rename)
+    def filled(self, checkpoint: str | Path) -> tuple[nn.Module, int]:
+        """Return the architecture with the weights of a checkpoint, and as many classes as that has.
+
+        Raises
+        ------
+        CheckpointError
+            The file of weights is damaged, unsafe to read, or made for another network.
+        """
+        network = self.build_on_meta(self.classes)
+        head = self.head_layer(network)
+        state = read_checkpoint(checkpoint, network.state_dict(), head=head, rename=self.rename)
         classes = len(state[f"{head}.weight"])
         if classes != self.classes:
-            network = self.hollow(classes)
+            network = self.build_on_meta(classes)
         network.load_state_dict(state, assign=True)
         return network.eval(), classes
 
-    def hollow(self, classes: int) -> nn.Module:
-        """The architecture without memory for its parameters: to learn their shapes, and to be filled."""
-        with Hollow():
+    def build_on_meta(self, classes: int) -> nn.Module:
+        """Return the architecture with its parameters on the meta device: with shapes, without numbers."""
+        with MetaParameters():
             return self.build(classes)
 
-    def _head(self, network: nn.Module) -> str:
-        """The name of the layer that changes with the number of classes."""
-        shapes, others = (net.state_dict() for net in (network, self.hollow(self.classes + 1)))
+    def head_layer(self, network: nn.Module) -> str:
+        """Return the name of the one layer that changes with the number of classes.
+
+        Raises
+        ------
+        ModelError
+            Several layers do, or none.
+        """
+        shapes, others = (net.state_dict() for net in (network, self.build_on_meta(self.classes + 1)))
         names = {key.rpartition(".")[0] for key in shapes if shapes[key].shape != others[key].shape}
         if len(names) != 1:
             raise ModelError(
@@ -104,8 +122,12 @@ class Entry:
         return names.pop()
 
 
-class Hollow(TorchFunctionMode):
-    """Makes parameters without memory, which initialising does not touch; the rest is computed as ever."""
+class MetaParameters(TorchFunctionMode):
+    """Inside it, layers are made with their parameters on the meta device, which initialising does not touch.
+
+    Unlike under ``torch.device("meta")``, everything but `torch.empty` is computed as ever, so that buffers
+    hold their numbers.
+    """
 
     def __torch_function__(self, func, types, args=(), kwargs=None):
         kwargs = kwargs or {}

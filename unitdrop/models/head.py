@@ -1,4 +1,4 @@
-"""Finding a network's head by one forward pass: no layer is known by its name.
+"""Find a network's head by one forward pass: no layer is known by its name.
 
 The head must be what makes a sweep exact: feature maps, their average over space, one linear layer, its
 output returned as it is. All of it is compared numerically, number by number, at every forward pass.
@@ -14,6 +14,8 @@ from collections import deque
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from functools import partial
+from typing import Any
 
 import torch
 from torch import nn
@@ -30,7 +32,7 @@ _lock = threading.RLock()  # two passes at once would see each other's hooks, an
 
 @dataclass(frozen=True)
 class Head:
-    """What one forward pass found; the tensors are detached, and no one else's.
+    """What one forward pass found; the tensors are detached copies.
 
     Attributes
     ----------
@@ -85,7 +87,7 @@ def find_head(module: nn.Module, batch: torch.Tensor) -> Head:
     if any(tensor.is_meta for tensor in module.parameters()):
         raise ModelError("its parameters lie on the meta device, without numbers; load its weights first")
     with _lock, untouched(module):
-        return _found(*_run(module, batch))
+        return _head_of(*_watched_pass(module, batch))
 
 
 # ------------------------------------------------------------------------------------ the forward pass
@@ -125,22 +127,26 @@ def untouched(module: nn.Module) -> Iterator[None]:
 
 @dataclass(frozen=True)
 class _Call:
-    """A linear layer that was called, and how many activations had come by before."""
+    """A linear layer that was called, and how many activations had come by before.
+
+    Its input and output are None where they are no tensors, as a layer that inherits from `nn.Linear` may
+    have it.
+    """
 
     layer: str
     linear: nn.Linear
-    read: object
-    logits: object
+    input: torch.Tensor | None
+    output: torch.Tensor | None
     before: int
 
     @property
     def reads_pooled(self) -> bool:
-        """Whether its input has the shape of pooled maps."""
-        return isinstance(self.read, torch.Tensor) and self.read.shape == (1, self.linear.in_features)
+        """Whether its input has the shape of pooled maps, (1, U)."""
+        return self.input is not None and self.input.shape == (1, self.linear.in_features)
 
     def gave(self, returned: torch.Tensor) -> bool:
-        """Whether its output is what the network returned."""
-        return isinstance(self.logits, torch.Tensor) and torch.equal(self.logits.reshape(-1), returned)
+        """Return whether its output is what the network returned, (C,)."""
+        return self.output is not None and torch.equal(self.output.reshape(-1), returned)
 
 
 class _Watch(TorchFunctionMode):
@@ -151,7 +157,8 @@ class _Watch(TorchFunctionMode):
 
     def __init__(self, widths: set[int]) -> None:
         super().__init__()
-        self.widths, self.latest, self.count = widths, deque(maxlen=REMEMBERED), 0
+        self.widths, self.count = widths, 0
+        self.latest: deque[tuple[int, torch.Tensor]] = deque(maxlen=REMEMBERED)
 
     def __torch_function__(self, func, types, args=(), kwargs=None):
         result = func(*args, **(kwargs or {}))
@@ -169,35 +176,38 @@ class _Watch(TorchFunctionMode):
             self.count += 1
 
 
-def _run(module: nn.Module, batch: torch.Tensor) -> tuple[list[_Call], list, object]:
-    """One forward pass, watched: the calls of linear layers, the latest activations, the output.
+def _watched_pass(
+    module: nn.Module, batch: torch.Tensor
+) -> tuple[list[_Call], list[tuple[int, torch.Tensor]], object]:
+    """Run one forward pass; return the calls of linear layers, the latest activations, and the output.
 
     Its hooks are gone afterwards.
     """
     layers = {name: part for name, part in module.named_modules() if isinstance(part, nn.Linear)}
-    watch, calls = _Watch({layer.in_features for layer in layers.values()}), []
+    watch = _Watch({layer.in_features for layer in layers.values()})
+    calls: list[_Call] = []
 
-    def after(layer, args, kwargs, output, name):
-        read = args[0] if args else kwargs.get("input")
+    def note(name: str, layer: nn.Linear, args: tuple, kwargs: dict[str, Any], output: Any) -> None:
         if calls and not calls[-1].reads_pooled:
             calls.pop()  # so that the many layers of a transformer are not kept
-        calls.append(_Call(name, layer, read, output, watch.count))
+        ends = (args[0] if args else kwargs.get("input"), output)
+        read, given = (end if isinstance(end, torch.Tensor) else None for end in ends)
+        calls.append(_Call(name, layer, read, given, watch.count))
 
     with ExitStack() as hooks:
         for name, layer in layers.items():
-            handle = layer.register_forward_hook(
-                lambda *call, name=name: after(*call, name), with_kwargs=True
-            )
+            handle = layer.register_forward_hook(partial(note, name), with_kwargs=True)
             hooks.callback(handle.remove)
         try:
             with watch:
-                return calls, watch.latest, module(batch)
+                returned = module(batch)
         except Exception as error:
             words = " ".join(str(error).split())
             raise ModelError(
                 f"its forward pass failed on an input of {tuple(batch.shape)} ({type(error).__name__}: "
                 f"{words[:200]}); it must take one batch of RGB images of this size"
             ) from error
+    return calls, list(watch.latest), returned
 
 
 # ------------------------------------------------------------------------------------ the comparisons
@@ -208,8 +218,8 @@ _NEEDED = (
 )
 
 
-def _found(calls: list[_Call], latest: Iterable[tuple[int, torch.Tensor]], returned: object) -> Head:
-    """Check that the parts of the head fit together, and name them; or say what does not."""
+def _head_of(calls: list[_Call], latest: Iterable[tuple[int, torch.Tensor]], returned: object) -> Head:
+    """Return the head if its parts fit together, or raise `ModelError` and say what does not."""
     if not isinstance(returned, torch.Tensor):
         kind = type(returned).__name__
         raise ModelError(f"it returns a {kind}, not a tensor of logits; wrap it in one that does")
@@ -231,21 +241,28 @@ def _found(calls: list[_Call], latest: Iterable[tuple[int, torch.Tensor]], retur
 
 
 def _pooled(last: _Call, where: str) -> torch.Tensor:
-    """What the layer read, (U,)."""
-    if not last.reads_pooled:
-        shape = tuple(getattr(last.read, "shape", ()))
+    """Return what the layer read, (U,), or raise `ModelError`."""
+    if last.input is None or not last.reads_pooled:
+        shape = () if last.input is None else tuple(last.input.shape)
         raise ModelError(f"{where}, whose input is {shape}, not the (1, units) of pooled maps; {_NEEDED}")
-    return last.read[0]
+    return last.input[0]
 
 
-def _check_output(weight, bias, pooled, last: _Call, returned: torch.Tensor, where: str) -> None:
-    """Refuse a network whose output is not `weight @ pooled + bias`."""
+def _check_output(
+    weight: torch.Tensor,
+    bias: torch.Tensor,
+    pooled: torch.Tensor,
+    last: _Call,
+    returned: torch.Tensor,
+    where: str,
+) -> None:
+    """Raise `ModelError` for a network whose output is not `weight @ pooled + bias`."""
     if weight.dtype not in (torch.float32, torch.float64):
         raise ModelError(f"{where}, of {weight.dtype}: too coarse to be exact; pass module.float()")
     if not torch.isfinite(returned).all():
         raise ModelError("its output holds NaN or infinity; check its weights, and mean and std of its input")
     ours, sizes = weight @ pooled + bias, weight.abs() @ pooled.abs() + bias.abs()
-    if not _agree(ours, last.logits.reshape(-1), sizes):
+    if last.output is None or not _agree(ours, last.output.reshape(-1), sizes):
         raise ModelError(f"{where}, which does more than weight times input plus bias; {_NEEDED}")
     if not _agree(ours, returned, sizes):
         raise ModelError(f"{where}, but its output is not that layer's: return the logits; {_NEEDED}")
@@ -257,7 +274,10 @@ def _agree(ours: torch.Tensor, theirs: torch.Tensor, sizes: torch.Tensor) -> boo
 
 
 def _maps(latest: list[torch.Tensor], pooled: torch.Tensor, where: str) -> torch.Tensor:
-    """The latest maps whose mean is what the layer read, of those that were there before the mean was."""
+    """Return the latest maps, (U, h, w), whose mean the layer read, of those from before the mean was made.
+
+    Raises `ModelError` if there are none.
+    """
     units, before = len(pooled), []
     for tensor in latest:
         if tensor.numel() == units and _agree(tensor.reshape(-1), pooled, pooled.abs()):
@@ -272,7 +292,7 @@ def _maps(latest: list[torch.Tensor], pooled: torch.Tensor, where: str) -> torch
 
 
 def _layouts(tensor: torch.Tensor, units: int) -> Iterator[torch.Tensor]:
-    """A 4-D activation as (U, h, w), read with its channels first, and last."""
+    """Yield a 4-D activation as (U, h, w), read with its channels first, and last."""
     if tensor.ndim == 4 and tensor.shape[1] == units:
         yield tensor[0]
     if tensor.ndim == 4 and tensor.shape[3] == units:
@@ -287,7 +307,7 @@ def _averages_to(maps: torch.Tensor, pooled: torch.Tensor) -> bool:
 
 
 def _what_is_wrong(units: int, layouts: list[torch.Tensor], wide: list[torch.Tensor]) -> str:
-    """Say in words why no maps were found."""
+    """Return in words why no maps were found."""
     if wide:
         h, w = wide[-1].shape[1:]
         return f"its input is not the average of the {units} maps of {h} x {w} before it"

@@ -9,7 +9,7 @@ from functools import partial
 from torch import nn
 from torchvision.models import get_model, get_model_weights
 
-from unitdrop.download.fetch import Remote, hub_folder
+from unitdrop.download import Remote, hub_folder
 from unitdrop.models.entry import Entry
 
 UNITS = {
@@ -82,9 +82,9 @@ _DENSE = re.compile(r"(.*denselayer\d+\.(?:norm|relu|conv))\.([12]\..*)")
 
 
 def entries() -> Iterator[Entry]:
-    """Every network of torchvision that unitdrop can read, with its default weights."""
+    """Yield every network of torchvision that unitdrop can read, with its default weights."""
     for name, units in UNITS.items():
-        weights = get_model_weights(name).DEFAULT
+        weights = get_model_weights(name)["DEFAULT"]
         yield Entry(
             name=name,
             about=f"ImageNet, torchvision {weights.name}",
@@ -92,29 +92,29 @@ def entries() -> Iterator[Entry]:
             classes=len(weights.meta["categories"]),
             size=round(weights.meta["_file_size"] * MB),
             licence="CC BY-NC 4.0" if "license" in weights.meta else "none stated",
-            remote=_remote(weights.url),
+            remote=remote_file(weights.url),
             build=partial(build, name),
             settings=partial(_settings, weights),
-            rename=modern,
+            rename=current_key,
         )
 
 
-def _remote(url: str) -> Remote:
-    """The file of weights, kept where torchvision keeps it, so that neither fetches what the other has."""
+def remote_file(url: str) -> Remote:
+    """Return the file of weights at an address, kept where torchvision keeps it: neither fetches it twice."""
     file = url.rpartition("/")[2]
     published = re.search(r"-([0-9a-f]{8,64})\.pth$", file)
     return Remote(url, hub_folder(), file, published and published[1], None)
 
 
 def build(name: str, classes: int) -> nn.Module:
-    """The architecture; without the auxiliary classifiers that only training uses."""
+    """Return the architecture, without the auxiliary classifiers that only training uses."""
     extra = {"googlenet": {"transform_input": True}, "inception_v3": {"transform_input": True}}.get(name)
     extra = {"aux_logits": False, "init_weights": False, **extra} if extra else {}
     return get_model(name, weights=None, num_classes=classes, **extra)
 
 
 def _settings(weights) -> dict:
-    """What `Model` needs to know, from a torchvision weights object."""
+    """Return what `Model` needs to know, from a torchvision weights object."""
     preset = weights.transforms()
     return {
         "labels": weights.meta["categories"],
@@ -126,12 +126,12 @@ def _settings(weights) -> dict:
     }
 
 
-def modern(key: str) -> str | None:
-    """The present name of a parameter in one of torchvision's older files; None for what is not used.
+def current_key(key: str) -> str | None:
+    """Return today's name of a parameter in one of torchvision's older files; None for what is not used.
 
-    >>> modern("features.denseblock1.denselayer1.norm.1.weight")
+    >>> current_key("features.denseblock1.denselayer1.norm.1.weight")
     'features.denseblock1.denselayer1.norm1.weight'
-    >>> modern("AuxLogits.fc.weight"), modern("fc.weight")
+    >>> current_key("AuxLogits.fc.weight"), current_key("fc.weight")
     (None, 'fc.weight')
     """
     if _AUXILIARY.match(key):

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import operator
 from collections.abc import Iterable, Mapping, Sequence, Set
+from typing import Any
 
 import numpy as np
 import torch
@@ -12,13 +12,14 @@ from torch import nn
 from torchvision.transforms import InterpolationMode
 from torchvision.transforms import functional as transform
 
+from unitdrop.checks import finite_number, is_one_of, whole_number
 from unitdrop.errors import ModelError
 from unitdrop.images import load_image
 from unitdrop.models.head import Head, find_head
 from unitdrop.readout import Readout
 
 DISPLAY = 640
-"""Longest side, in pixels, of the picture a readout keeps for display."""
+"""Longest side, in pixels, of the picture that a readout keeps for display."""
 IMAGENET = {"mean": (0.485, 0.456, 0.406), "std": (0.229, 0.224, 0.225)}
 """What most networks trained on photographs subtract from, and divide into, RGB in [0, 1]."""
 
@@ -77,7 +78,7 @@ class Model:
         self.module, self.name = module, name
         self.size, self.resize = _sides(name, size, resize)
         self.mean, self.std = (_three(name, *pair) for pair in (("mean", mean), ("std", std)))
-        self.interpolation = _way(name, interpolation)
+        self.interpolation = _interpolation_mode(name, interpolation)
         head = self._head(_noise(self.size))
         self.layer, self.units = head.layer, len(head.maps)
         self.labels = check_labels(name, labels, len(head.logits))
@@ -86,20 +87,20 @@ class Model:
         return f"Model({self.name!r}, units={self.units}, classes={len(self.labels)})"
 
     def labelled(self, labels: Sequence[str]) -> Model:
-        """The same network under other class names."""
+        """Return the same network under other class names, one a class."""
         names = ("name", "size", "mean", "std", "resize")
         settings = {name: getattr(self, name) for name in names}
         return Model(self.module, labels=labels, interpolation=self.interpolation.value, **settings)
 
     def prepare(self, pixels: np.ndarray) -> torch.Tensor:
-        """RGB uint8 (H, W, 3) as the network's input: float32 (1, 3, size, size)."""
-        image = transform.resize(Image.fromarray(pixels), [self.resize], self.interpolation)
-        image = transform.center_crop(image, [self.size])
+        """Return RGB uint8 (H, W, 3) as the network's input: float32 (1, 3, size, size)."""
+        image: Any = Image.fromarray(pixels)  # torchvision takes it, but its annotations say Tensor
+        image = transform.center_crop(transform.resize(image, [self.resize], self.interpolation), [self.size])
         x = transform.convert_image_dtype(transform.pil_to_tensor(image), torch.float)
-        return transform.normalize(x, self.mean, self.std)[None]
+        return transform.normalize(x, list(self.mean), list(self.std))[None]
 
     def seen(self, pixels: np.ndarray) -> np.ndarray:
-        """The square of RGB uint8 (H, W, 3) that the network sees, at the picture's resolution up to 640.
+        """Return the square of RGB uint8 (H, W, 3) that the network sees, (s, s, 3) uint8, s at most 640.
 
         Its edges are those of the network's input, also where they fall between two pixels.
         """
@@ -112,8 +113,8 @@ class Model:
         side = min(max(1, round(min(box[2] - box[0], box[3] - box[1]))), DISPLAY)
         return np.asarray(Image.fromarray(pixels).resize((side, side), Image.Resampling.BILINEAR, box=box))
 
-    def __call__(self, image) -> Readout:
-        """One forward pass: the `Readout` of an image.
+    def __call__(self, image: Any) -> Readout:
+        """Run one forward pass and return the `Readout` of an image.
 
         Raises
         ------
@@ -128,7 +129,7 @@ class Model:
         return Readout(*arrays, labels=self.labels, image=self.seen(pixels), model=self.name)
 
     def _head(self, x: torch.Tensor) -> Head:
-        """Run the network once; errors name it."""
+        """Return the network's head for an input (1, 3, size, size); errors name the network."""
         like = next((p for p in self.module.parameters() if p.is_floating_point()), x)
         try:
             return find_head(self.module, x.to(like.device, like.dtype))
@@ -147,7 +148,7 @@ def wrap(
     interpolation: str = "bilinear",
     name: str | None = None,
 ) -> Model:
-    """Make a `Model` of any network that ends in global average pooling and one linear layer.
+    """Return a `Model` of any network that ends in global average pooling and one linear layer.
 
     See `Model` for the arguments. The network may be in any mode, on any device; it is not changed.
 
@@ -175,38 +176,35 @@ def wrap(
 def _sides(name: str, size: int, resize: int | None) -> tuple[int, int]:
     """Return (size, resize), checked."""
     given = (size, size if resize is None else resize)
-    try:
-        size, resize = (0 if isinstance(side, bool) else operator.index(side) for side in given)
-    except TypeError:
-        size = resize = 0
-    if not 1 <= min(size, resize) <= max(size, resize) <= 4096:
+    side, shorter = (whole_number(number, 1, 4096) for number in given)
+    if side is None or shorter is None:
         numbers = "size={!r}, resize={!r}".format(*given)
         raise ModelError(f"network {name!r}: {numbers}; give whole numbers, 1 to 4096")
-    if resize < size:
+    if shorter < side:
         raise ModelError(
-            f"network {name!r}: resize={resize} is smaller than size={size}; give at least {size}"
+            f"network {name!r}: resize={shorter} is smaller than size={side}; give at least {side}"
         )
-    return size, resize
+    return side, shorter
 
 
 def _three(name: str, what: str, values: Sequence[float]) -> tuple[float, float, float]:
     """Return three finite numbers, those of std above 0."""
     try:
-        numbers = () if isinstance(values, str) else tuple(float(value) for value in values)
+        red, green, blue = map(finite_number, values)
     except (TypeError, ValueError):
-        numbers = ()
-    if len(numbers) != 3 or not np.isfinite(numbers).all() or (what == "std" and min(numbers) <= 0):
+        red = green = blue = None
+    if red is None or green is None or blue is None or (what == "std" and min(red, green, blue) <= 0):
         positive = "positive " if what == "std" else ""
         raise ModelError(
             f"network {name!r}: {what}={values!r}; give three {positive}numbers, for red, green and blue"
         )
-    return numbers
+    return red, green, blue
 
 
-def _way(name: str, interpolation: str) -> InterpolationMode:
+def _interpolation_mode(name: str, interpolation: str) -> InterpolationMode:
     """Return torchvision's name for a way of interpolating."""
     ways = ("bilinear", "bicubic", "nearest")
-    if interpolation not in ways:
+    if not is_one_of(interpolation, ways):
         raise ModelError(
             f"network {name!r}: interpolation={interpolation!r}; choose one of {', '.join(ways)}"
         )
@@ -214,12 +212,12 @@ def _way(name: str, interpolation: str) -> InterpolationMode:
 
 
 def _noise(size: int) -> torch.Tensor:
-    """An input to look for the head with: the same noise every time, (1, 3, size, size)."""
+    """Return an input to look for the head with: the same noise every time, (1, 3, size, size)."""
     return torch.randn(1, 3, size, size, generator=torch.Generator("cpu").manual_seed(0), device="cpu")
 
 
 def check_labels(name: str, labels: Sequence[str] | None, classes: int) -> tuple[str, ...]:
-    """Return one label a class."""
+    """Return one label a class, or raise `ModelError`; None makes ``"class 0"``, ``"class 1"``, ..."""
     if labels is None:
         return tuple(f"class {c}" for c in range(classes))
     ordered = isinstance(labels, Iterable) and not isinstance(labels, (str, Mapping, Set))

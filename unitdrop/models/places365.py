@@ -10,9 +10,10 @@ from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
+from torch import nn
 from torchvision.models import get_model
 
-from unitdrop.download.fetch import Remote, cache_folder
+from unitdrop.download import Remote, cache_folder
 from unitdrop.models.entry import Entry
 from unitdrop.models.model import IMAGENET
 
@@ -28,7 +29,7 @@ FILES = {
 
 
 def entries() -> Iterator[Entry]:
-    """Both networks."""
+    """Yield both networks."""
     for network, (units, size, sha256) in FILES.items():
         file = f"{network}_places365.pth.tar"
         yield Entry(
@@ -44,5 +45,5 @@ def entries() -> Iterator[Entry]:
         )
 
 
-def _build(network: str, classes: int):
+def _build(network: str, classes: int) -> nn.Module:
     return get_model(network, weights=None, num_classes=classes)

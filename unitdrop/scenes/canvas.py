@@ -59,30 +59,30 @@ class Canvas:
         self.ids = {name: i for i, name in enumerate(concepts)}
         self.px = np.zeros((size, size, 3), np.float32)
         self.label = np.full((size, size), self.ids["sky"], np.uint8)
-        self.lamps: list[tuple] = []
+        self.lamps: list[tuple[float, float, float, tuple[float, float, float], float]] = []
 
     # -- randomness ------------------------------------------------------------------------------------------
     def uniform(self, low: float, high: float) -> float:
-        """One number, uniform in [low, high)."""
+        """Return a number drawn uniformly from [low, high)."""
         return float(self.rng.uniform(low, high))
 
     def chance(self, p: float) -> bool:
-        """True with probability p."""
+        """Return True with probability p."""
         return bool(self.rng.random() < p)
 
     def count(self, low: int, high: int) -> int:
-        """An integer, uniform in low..high inclusive."""
+        """Return an integer drawn uniformly from low..high, both included."""
         return int(self.rng.integers(low, high + 1))
 
-    def vary(self, colour, amount: float = 0.06):
-        """The colour, a little lighter or darker and a little off in hue."""
+    def vary(self, colour, amount: float = 0.06) -> np.ndarray:
+        """Return the colour a little lighter or darker and a little off in hue: (3,) float32 in [0, 1]."""
         c = np.asarray(colour, np.float32)
         return np.clip(c * (1 + self.rng.normal(0, amount)) + self.rng.normal(0, amount / 4, 3), 0, 1).astype(
             np.float32
         )
 
     def noise(self, rows: int, cols: int, octaves: int = 3) -> np.ndarray:
-        """Smooth noise in about [0, 1], float32 (size, size), from the coarsest grid rows x cols upwards."""
+        """Return smooth noise in about [0, 1], (size, size) float32; its coarsest grid is rows x cols."""
         total, weight = np.zeros((self.size, self.size), np.float32), 0.0
         for o in range(octaves):
             grid = self.rng.random((rows * 2**o + 1, cols * 2**o + 1)).astype(np.float32)
@@ -91,8 +91,9 @@ class Canvas:
         return total / weight
 
     def outline(self, y: float, height: float, rough: float = 0.5, points: int = 7) -> np.ndarray:
-        """A skyline from left to right: (n, 2) points around y, wandering by ``height``, rougher with
-        ``rough``.
+        """Return a skyline from left to right: (65, 2) points around y.
+
+        They wander by ``height``, more roughly the larger ``rough`` is.
         """
         x = np.linspace(-0.02, 1.02, 65)
         line, amplitude = np.zeros_like(x), 1.0
@@ -104,11 +105,11 @@ class Canvas:
 
     # -- painting --------------------------------------------------------------------------------------------
     def lit(self, colour, depth: float) -> np.ndarray:
-        """The colour as this light shows it at a depth from 0 (near) to 1 (far)."""
+        """Return the colour as this light shows it at a depth from 0 (near) to 1 (far): (3,) float32."""
         light, haze = self.light, 0.75 * depth
         return (
-            np.asarray(colour, np.float32) * np.float32(light.tint) * (1 - haze)
-            + np.float32(light.haze) * haze
+            np.asarray(colour, np.float32) * np.asarray(light.tint, np.float32) * (1 - haze)
+            + np.asarray(light.haze, np.float32) * haze
         )
 
     def polygon(
@@ -164,7 +165,7 @@ class Canvas:
         self.polygon([(x0, y0), (x1, y0), (x1, y1), (x0, y1)], colour, concept, depth, **kw)
 
     def stroke(self, points, width, colour, concept: str, depth: float = 0.0, **kw):
-        """A line through ``points`` (n, 2) of a width that may vary, (n,) or a number."""
+        """Paint a line through ``points`` (n, 2) of a width that may vary, (n,) or a number."""
         p = np.asarray(points, np.float64)
         along = np.gradient(p, axis=0)
         across = np.stack([-along[:, 1], along[:, 0]], 1) / np.maximum(
@@ -179,26 +180,23 @@ class Canvas:
 
     def _halos(self) -> None:
         for x, y, radius, colour, strength in self.lamps:
-            reach = max(2, int(round(3 * radius * self.size)))
+            reach = max(2, round(3 * radius * self.size))
             cx, cy = int(x * self.size), int(y * self.size)
             ys = slice(max(cy - reach, 0), max(min(cy + reach + 1, self.size), 0))
             xs = slice(max(cx - reach, 0), max(min(cx + reach + 1, self.size), 0))
             dy = (np.arange(ys.start, ys.stop) + 0.5) / self.size - y
             dx = (np.arange(xs.start, xs.stop) + 0.5) / self.size - x
             glow = strength * np.exp(-(dy[:, None] ** 2 + dx[None] ** 2) / (2 * (radius / 1.2) ** 2))
-            self.px[ys, xs] += glow[..., None].astype(np.float32) * np.float32(colour)
+            self.px[ys, xs] += glow[..., None].astype(np.float32) * np.asarray(colour, np.float32)
 
     def finish(self) -> np.ndarray:
-        """Halos, a soft lens, sensor noise and vignette: RGB uint8 (size, size, 3)."""
+        """Return the picture with halos, soft lens, sensor noise and vignette: (size, size, 3) uint8 RGB."""
         self._halos()
         blur, grain = abs(self.rng.normal(0, 0.0035)) * self.size, abs(self.rng.normal(0, 0.03))
         gain, warm = self.rng.normal(1, 0.07), self.rng.normal(0, 0.02)
         px = cv2.GaussianBlur(self.px, (0, 0), blur) if blur > 0.25 else self.px
         ramp = np.linspace(-1, 1, self.size, dtype=np.float32) ** 2
-        px = (
-            px
-            * (1 - 0.10 * (ramp[:, None] + ramp[None]))[..., None]
-            * np.float32([gain + warm, gain, gain - warm])
-        )
+        vignette = (1 - 0.10 * (ramp[:, None] + ramp[None]))[..., None]
+        px = px * vignette * np.array([gain + warm, gain, gain - warm], np.float32)
         px = px + grain * self.rng.standard_normal(px.shape, np.float32)
         return (np.clip(px, 0, 1) * 255 + 0.5).astype(np.uint8)

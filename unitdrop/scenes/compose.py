@@ -2,8 +2,7 @@
 
 Scenes share concepts as the scenes of Places365 do: a beach and an island have sea and palms, a street and a
 highway have a road. Two scenes that share a *defining* concept are siblings. Every scene also borrows
-distractors
-from its siblings, and what tells siblings apart is sometimes small or half hidden.
+distractors from its siblings, and what tells siblings apart is sometimes small or half hidden.
 """
 
 from __future__ import annotations
@@ -13,6 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from unitdrop.checks import is_one_of, whole_number
 from unitdrop.scenes.canvas import LIGHTS, Canvas
 from unitdrop.scenes.places import PLACES
 
@@ -39,15 +39,48 @@ DEFINING: dict[str, tuple[str, ...]] = {
     "downtown": ("tower", "lit window", "road", "lamp", "pavement"),
 }
 NAMES: tuple[str, ...] = tuple(DEFINING)
-CONCEPTS: tuple[str, ...] = tuple(
-    "sky,sun,moon,cloud,grass,sea,sand,palm,rock,boat,pier,lighthouse,water,cactus,tree,bridge,pine,bush,snow,"
-    "mountain,tent,hill,flower,field,barn,hay,fence,house,church,road,car,lamp,tower,lit window,umbrella,"
-    "pavement".split(",")
+CONCEPTS: tuple[str, ...] = (
+    "sky",
+    "sun",
+    "moon",
+    "cloud",
+    "grass",
+    "sea",
+    "sand",
+    "palm",
+    "rock",
+    "boat",
+    "pier",
+    "lighthouse",
+    "water",
+    "cactus",
+    "tree",
+    "bridge",
+    "pine",
+    "bush",
+    "snow",
+    "mountain",
+    "tent",
+    "hill",
+    "flower",
+    "field",
+    "barn",
+    "hay",
+    "fence",
+    "house",
+    "church",
+    "road",
+    "car",
+    "lamp",
+    "tower",
+    "lit window",
+    "umbrella",
+    "pavement",
 )
 
 
 def siblings(name: str) -> frozenset[str]:
-    """The other scenes that share a defining concept with this one.
+    """Return the other scenes that share a defining concept with this one.
 
     >>> sorted(siblings("forest"))
     ['camp', 'lake', 'mountain']
@@ -81,7 +114,7 @@ class Scene:
 
 
 def render(name: str, seed: int, size: int = 128) -> Scene:
-    """Render a scene; the same name, seed and size give the same bytes.
+    """Return a rendered scene; the same name, seed and size give the same bytes.
 
     The composition depends on name and seed only, so two sizes show the same place.
 
@@ -93,13 +126,20 @@ def render(name: str, seed: int, size: int = 128) -> Scene:
 
     Raises
     ------
-    ValueError : for another name, a negative seed or a size out of range
+    ValueError
+        Another name, a negative seed or a size out of range.
+
+    Examples
+    --------
+    >>> scene = render("lake", seed=1, size=64)
+    >>> scene.image.shape, scene.light, scene.masks["water"].dtype
+    ((64, 64, 3), 'day', dtype('bool'))
     """
-    if name not in NAMES:
+    if not is_one_of(name, NAMES):
         raise ValueError(f"scene {name!r} is unknown; choose one of {', '.join(NAMES)}")
-    if not 32 <= size <= 2048:
+    if whole_number(size, 32, 2048) is None:
         raise ValueError(f"size {size} is out of range; choose 32 to 2048 pixels")
-    if seed < 0:
+    if whole_number(seed, 0) is None:
         raise ValueError(f"seed {seed} is negative; choose 0 or more")
     rng = np.random.default_rng([zlib.crc32(name.encode()), seed])
     odds = [0.25, 0.35, 0.15, 0.25] if name == "downtown" else [0.45, 0.22, 0.22, 0.11]

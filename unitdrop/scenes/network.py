@@ -19,11 +19,10 @@ WEIGHTS = Path(__file__).with_name("scenes.safetensors")
 
 
 def build(classes: int = len(NAMES)) -> ResNet:
-    """An untrained network: RGB (N, 3, 128, 128) float32 to logits (N, classes).
+    """Return an untrained network: RGB (N, 3, 128, 128) float32 to logits (N, classes).
 
     torchvision's stem, then one `BasicBlock` each of 64, 128 and 256 channels; the last keeps its stride
-    at 1, so
-    that the maps are 16 x 16, and the fourth stage is left out, so that there are 256 units.
+    at 1, so that the maps are 16 x 16, and the fourth stage is left out, so that there are 256 units.
 
     >>> net = build()
     >>> net.fc.in_features, net.fc.out_features
@@ -33,17 +32,18 @@ def build(classes: int = len(NAMES)) -> ResNet:
     net.inplanes = 64
     for stage, (channels, stride) in enumerate([(64, 1), (128, 2), (256, 1)], start=1):
         setattr(net, f"layer{stage}", net._make_layer(BasicBlock, channels, 1, stride=stride))
-    net.layer4 = nn.Identity()
+    net.layer4 = nn.Sequential()  # gives what it takes
     net.fc = nn.Linear(256, classes)
     return net
 
 
 def trained(path: Path = WEIGHTS) -> ResNet:
-    """The trained network in eval mode, float32; its weights lie on disk in half precision.
+    """Return the trained network in eval mode, float32; its weights lie on disk in half precision.
 
     Raises
     ------
-    FileNotFoundError : if the weights are not there
+    FileNotFoundError
+        The weights are not there.
     """
     if not path.is_file():
         raise FileNotFoundError(
@@ -55,12 +55,12 @@ def trained(path: Path = WEIGHTS) -> ResNet:
 
 
 def save(net: nn.Module, path: Path) -> None:
-    """Write the weights in half precision."""
+    """Write a network's weights to a file, in half precision."""
     half = {k: v.half() if v.is_floating_point() else v for k, v in net.state_dict().items()}
     save_file({k: v.contiguous() for k, v in half.items()}, path)
 
 
 def to_batch(images) -> torch.Tensor:
-    """RGB uint8 (N, 128, 128, 3) to the network's input, float32 (N, 3, 128, 128)."""
+    """Return RGB uint8 (N, 128, 128, 3) as the network's input, (N, 3, 128, 128) float32."""
     x = torch.as_tensor(images).permute(0, 3, 1, 2).float() / 255
     return (x - torch.tensor(MEAN).view(3, 1, 1)) / torch.tensor(STD).view(3, 1, 1)

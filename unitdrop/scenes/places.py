@@ -1,8 +1,7 @@
 """The twenty places: backdrops that siblings share, and the marks that tell them apart.
 
-A backdrop paints sky and land and returns the y of its horizon. A place takes a backdrop, often a
-sibling's, and
-adds its own marks, whose sizes lean to the small side: what decides the class is sometimes tiny or half
+A backdrop paints sky and land and returns the y of its horizon. A place takes a backdrop, often a sibling's,
+and adds its own marks, whose sizes lean to the small side: what decides the class is sometimes tiny or half
 hidden.
 """
 
@@ -10,7 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from unitdrop.scenes import elements as e
+from unitdrop.scenes import manmade, nature
 from unitdrop.scenes.canvas import Canvas
 
 LAWN, PAVING = (0.42, 0.58, 0.27), (0.60, 0.58, 0.54)
@@ -18,7 +17,7 @@ LAWN, PAVING = (0.42, 0.58, 0.27), (0.60, 0.58, 0.54)
 
 # -- helpers -----------------------------------------------------------------------------------------------
 def _small(c: Canvas, low: float, high: float) -> float:
-    """A size between low and high, the small ones more often."""
+    """Return a size between low and high, the small ones more often."""
     return low + (high - low) * c.uniform(0, 1) ** 1.6
 
 
@@ -33,26 +32,26 @@ def _stand(c: Canvas, thing, horizon: float, size: float, near=(0.0, 1.0), x=(0.
 
 def _row(c: Canvas, thing, horizon, size, n: int, near=(0.0, 1.0), x=(0.05, 0.95), **kw) -> None:
     """Put n things, the farthest first."""
-    for t in sorted(c.rng.uniform(*near, n)):
+    for t in sorted(c.rng.uniform(near[0], near[1], n)):
         _stand(c, thing, horizon, size, (t, t), x, **kw)
 
 
 def _perhaps(c: Canvas, p: float, low: int, high: int) -> int:
-    """A count from low to high with probability p, else none."""
+    """Return a count from low to high with probability p, else 0."""
     n = c.count(low, high)
     return n if c.chance(p) else 0
 
 
 def _side(c: Canvas, inner: float = 0.3) -> tuple[float, float]:
-    """The left or the right margin, as a range of x."""
+    """Return the left or the right margin, as a range of x."""
     return (0.02, inner) if c.chance(0.5) else (1 - inner, 0.98)
 
 
 def _far_land(c: Canvas, h: float) -> None:
     if c.chance(0.3):
-        e.mountains(c, h + 0.01, c.uniform(0.05, 0.14), 0.3 if c.chance(0.2) else 0, d=0.75)
+        nature.mountains(c, h + 0.01, c.uniform(0.05, 0.14), 0.3 if c.chance(0.2) else 0, d=0.75)
     elif c.chance(0.4):
-        e.hills(c, h - 0.01, 1)
+        nature.hills(c, h - 0.01, 1)
 
 
 def _shore(c: Canvas, y: float) -> np.ndarray:
@@ -69,16 +68,16 @@ def _sand_below(c: Canvas, line) -> None:
 def _seaside(c: Canvas, sand: float | None = None) -> float:
     """Open sea; perhaps a strip of sand (or ``sand``, its depth), rocks, a far boat."""
     h = c.uniform(0.30, 0.50)
-    e.sky(c, h)
+    nature.sky(c, h)
     _far_land(c, h)
     strip = sand if sand is not None else c.uniform(0.05, 0.22) if c.chance(0.45) else 0.0
     shore = _shore(c, 1.0 - strip) if strip else None
     if strip:
         _sand_below(c, shore)
-    e.sea(c, h, shore)
+    nature.sea(c, h, shore)
     if c.chance(0.3):
-        e.boat(c, c.uniform(0.1, 0.9), h + c.uniform(0.03, 0.12), c.uniform(0.05, 0.11), 0.3)
-    _row(c, e.rock, h + 0.2, 0.13, _perhaps(c, 0.4, 1, 4), (0.1, 1))
+        manmade.boat(c, c.uniform(0.1, 0.9), h + c.uniform(0.03, 0.12), c.uniform(0.05, 0.11), 0.3)
+    _row(c, nature.rock, h + 0.2, 0.13, _perhaps(c, 0.4, 1, 4), (0.1, 1))
     return h
 
 
@@ -98,20 +97,20 @@ def _headland(c: Canvas, h: float) -> tuple[float, float]:
 def _beach(c: Canvas) -> None:
     if c.chance(0.25):
         h = c.uniform(0.30, 0.45)
-        e.sky(c, h)
+        nature.sky(c, h)
         shore = _shore(c, h + c.uniform(0.05, 0.10))
         _sand_below(c, shore)
-        e.sea(c, h, shore)
+        nature.sea(c, h, shore)
     else:
         h = _seaside(c, c.uniform(0.15, 0.52))
-    _row(c, e.umbrella, h + 0.25, 0.16, _perhaps(c, 0.35, 1, 2), (0.3, 0.9))
-    _row(c, e.palm, h + 0.18, 0.55, c.count(0, 3), (0.25, 1.0), _side(c, 0.42))
+    _row(c, manmade.umbrella, h + 0.25, 0.16, _perhaps(c, 0.35, 1, 2), (0.3, 0.9))
+    _row(c, nature.palm, h + 0.18, 0.55, c.count(0, 3), (0.25, 1.0), _side(c, 0.42))
     if c.chance(0.12):
         _headland(c, h)
     if c.chance(0.15):
-        e.pier(c, -0.02 if c.chance(0.5) else 1.02, h + 0.1, c.uniform(0.05, 0.15))
+        manmade.pier(c, -0.02 if c.chance(0.5) else 1.02, h + 0.1, c.uniform(0.05, 0.15))
     if c.chance(0.1):
-        e.lighthouse(c, c.uniform(0.1, 0.9), h + 0.01, c.uniform(0.04, 0.07), 0.4)
+        manmade.lighthouse(c, c.uniform(0.1, 0.9), h + 0.01, c.uniform(0.04, 0.07), 0.4)
 
 
 def _island(c: Canvas) -> None:
@@ -122,22 +121,22 @@ def _island(c: Canvas) -> None:
     y = h + 0.03 + w * c.uniform(0.2, 0.5)
     c.blob(x, y, w, 0.012 + 0.2 * w, c.vary((0.87, 0.77, 0.56)), "sand", 0.05, 0.08, 24)
     for _ in range(c.count(1, 5)):
-        e.rock(c, x + w * c.uniform(-0.75, 0.75), y + 0.01, w * c.uniform(0.2, 0.5), 0.05)
+        nature.rock(c, x + w * c.uniform(-0.75, 0.75), y + 0.01, w * c.uniform(0.2, 0.5), 0.05)
     for _ in range(c.count(1, 5)):
-        e.palm(c, x + w * c.uniform(-0.6, 0.6), y, c.uniform(0.6, 1.1) * min(w, 0.3) + 0.04, 0.05)
-    _row(c, e.palm, h + 0.25, 0.5, _perhaps(c, 0.15, 1, 1), (0.5, 1.0), _side(c, 0.2))
+        nature.palm(c, x + w * c.uniform(-0.6, 0.6), y, c.uniform(0.6, 1.1) * min(w, 0.3) + 0.04, 0.05)
+    _row(c, nature.palm, h + 0.25, 0.5, _perhaps(c, 0.15, 1, 1), (0.5, 1.0), _side(c, 0.2))
 
 
 def _harbour(c: Canvas) -> None:
     h = _seaside(c)
-    _row(c, e.house, h + 0.012, 0.07, _perhaps(c, 0.3, 2, 6), (0.0, 0.02))
+    _row(c, manmade.house, h + 0.012, 0.07, _perhaps(c, 0.3, 2, 6), (0.0, 0.02))
     if c.chance(0.2):
         _headland(c, h)
     for _ in range(c.count(1, 2)):
-        e.pier(c, -0.02 if c.chance(0.5) else 1.02, h + c.uniform(0.08, 0.42), _small(c, 0.05, 0.60))
-    _row(c, e.boat, h + 0.04, 0.34, c.count(0, 4), (0.0, 0.85))
+        manmade.pier(c, -0.02 if c.chance(0.5) else 1.02, h + c.uniform(0.08, 0.42), _small(c, 0.05, 0.60))
+    _row(c, manmade.boat, h + 0.04, 0.34, c.count(0, 4), (0.0, 0.85))
     if c.chance(0.2):
-        e.lighthouse(c, c.uniform(0.1, 0.9), h + 0.01, c.uniform(0.04, 0.09), 0.4)
+        manmade.lighthouse(c, c.uniform(0.1, 0.9), h + 0.01, c.uniform(0.04, 0.09), 0.4)
 
 
 def _coast(c: Canvas) -> None:
@@ -148,45 +147,45 @@ def _coast(c: Canvas) -> None:
     else:
         x, y = c.uniform(0.15, 0.85), h + c.uniform(0.05, 0.15)
         for _ in range(4):
-            e.rock(c, x + c.uniform(-0.1, 0.1), y + 0.04, c.uniform(0.08, 0.16), 0.1)
-    e.lighthouse(c, x, y, _small(c, 0.04, 0.30), 0.05)
-    _row(c, e.rock, h + 0.15, 0.16, c.count(0, 4), (0.0, 0.9))
+            nature.rock(c, x + c.uniform(-0.1, 0.1), y + 0.04, c.uniform(0.08, 0.16), 0.1)
+    manmade.lighthouse(c, x, y, _small(c, 0.04, 0.30), 0.05)
+    _row(c, nature.rock, h + 0.15, 0.16, c.count(0, 4), (0.0, 0.9))
     if c.chance(0.15):
-        e.pier(c, -0.02 if c.chance(0.5) else 1.02, h + 0.1, c.uniform(0.05, 0.15))
+        manmade.pier(c, -0.02 if c.chance(0.5) else 1.02, h + 0.1, c.uniform(0.05, 0.15))
 
 
 # -- dry land ----------------------------------------------------------------------------------------------
 def _drylands(c: Canvas) -> float:
     h = c.uniform(0.32, 0.50)
-    e.sky(c, h)
+    nature.sky(c, h)
     for _ in range(_perhaps(c, 0.5, 1, 2)):
-        e.mesa(c, c.uniform(0, 1), h + 0.03, c.uniform(0.05, 0.16))
-    e.dunes(c, h + 0.01, c.count(2, 3))
-    _row(c, e.rock, h + 0.1, 0.14, _perhaps(c, 0.6, 1, 3), (0.0, 1))
-    _row(c, e.bush, h + 0.1, 0.08, _perhaps(c, 0.4, 1, 4), (0.1, 0.9))
-    _row(c, e.palm, h + 0.05, 0.40, _perhaps(c, 0.3, 1, 2), (0.0, 0.6))
+        nature.mesa(c, c.uniform(0, 1), h + 0.03, c.uniform(0.05, 0.16))
+    nature.dunes(c, h + 0.01, c.count(2, 3))
+    _row(c, nature.rock, h + 0.1, 0.14, _perhaps(c, 0.6, 1, 3), (0.0, 1))
+    _row(c, nature.bush, h + 0.1, 0.08, _perhaps(c, 0.4, 1, 4), (0.1, 0.9))
+    _row(c, nature.palm, h + 0.05, 0.40, _perhaps(c, 0.3, 1, 2), (0.0, 0.6))
     return h
 
 
 def _oasis(c: Canvas) -> None:
     h = _drylands(c)
     x, y, w = c.uniform(0.25, 0.75), c.uniform(h + 0.12, 0.84), _small(c, 0.03, 0.36)
-    _row(c, e.palm, y - 0.06, 0.30 + 0.4 * w, c.count(0, 4), (0.0, 0.12), (x - w, x + w))
+    _row(c, nature.palm, y - 0.06, 0.30 + 0.4 * w, c.count(0, 4), (0.0, 0.12), (x - w, x + w))
     t, ripple = np.linspace(0, 2 * np.pi, 30), 1 + 0.1 * c.rng.uniform(-1, 1, 30)
-    e.water(
+    nature.water(
         c, np.stack([x + w * ripple * np.cos(t), y + 0.24 * w * ripple * np.sin(t)], 1), y - 0.2 * w, 0.25
     )
-    _row(c, e.bush, y, 0.08, c.count(0, 3), (0.0, 0.5), (x - w, x + w))
-    _row(c, e.palm, y + 0.02, 0.42, c.count(0, 2), (0.0, 0.6), _side(c, 0.4))
+    _row(c, nature.bush, y, 0.08, c.count(0, 3), (0.0, 0.5), (x - w, x + w))
+    _row(c, nature.palm, y + 0.02, 0.42, c.count(0, 2), (0.0, 0.6), _side(c, 0.4))
     if c.chance(0.2):
-        _stand(c, e.cactus, h + 0.1, 0.2, (0.1, 0.5))
+        _stand(c, nature.cactus, h + 0.1, 0.2, (0.1, 0.5))
 
 
 def _desert(c: Canvas) -> None:
     h = _drylands(c)
-    _row(c, e.rock, h + 0.1, 0.16, c.count(0, 2), (0.0, 1))
+    _row(c, nature.rock, h + 0.1, 0.16, c.count(0, 2), (0.0, 1))
     for _ in range(c.count(1, 4)):
-        _stand(c, e.cactus, h + 0.05, _small(c, 0.06, 0.40), (0.0, 0.95))
+        _stand(c, nature.cactus, h + 0.05, _small(c, 0.06, 0.40), (0.0, 0.95))
 
 
 # -- fresh water, woods and mountains ----------------------------------------------------------------------
@@ -197,37 +196,44 @@ def _treeline(c: Canvas, thing, h, size, n, skip=0.0) -> None:
 
 
 def _peaks(c: Canvas, h: float, low: float, high: float, snow: float) -> None:
-    e.mountains(c, h, c.uniform(low, high), c.uniform(0.25, 0.75) if c.chance(snow) else 0, 0.55)
+    nature.mountains(c, h, c.uniform(low, high), c.uniform(0.25, 0.75) if c.chance(snow) else 0, 0.55)
 
 
 def _lakeside(c: Canvas) -> float:
     """Still water before a wooded shore."""
     h = c.uniform(0.34, 0.52)
-    e.sky(c, h)
-    _peaks(c, h + 0.01, 0.06, 0.24, 0.4) if c.chance(0.6) else e.hills(c, h - 0.02, 2)
-    e.grass(c, c.outline(h, 0.01, 0.3), (0.28, 0.40, 0.22), d=0.35)
-    _treeline(c, e.pine if c.chance(0.8) else e.tree, h + 0.01, c.uniform(0.07, 0.15), c.count(12, 26), 0.2)
+    nature.sky(c, h)
+    _peaks(c, h + 0.01, 0.06, 0.24, 0.4) if c.chance(0.6) else nature.hills(c, h - 0.02, 2)
+    nature.grass(c, c.outline(h, 0.01, 0.3), (0.28, 0.40, 0.22), d=0.35)
+    _treeline(
+        c,
+        nature.pine if c.chance(0.8) else nature.tree,
+        h + 0.01,
+        c.uniform(0.07, 0.15),
+        c.count(12, 26),
+        0.2,
+    )
     bottom = c.uniform(0.62, 1.1)
-    e.water(c, np.vstack([c.outline(h + 0.025, 0.012, 0.3), _shore(c, bottom)[::-1]]), h + 0.03)
+    nature.water(c, np.vstack([c.outline(h + 0.025, 0.012, 0.3), _shore(c, bottom)[::-1]]), h + 0.03)
     if bottom < 1:
-        e.grass(c, _shore(c, bottom), (0.36, 0.46, 0.22))
-        _row(c, e.bush, bottom, 0.1, c.count(0, 4), (0.1, 0.8))
-        _row(c, e.pine, bottom - 0.05, 0.5, c.count(0, 3), (0.3, 1), _side(c))
+        nature.grass(c, _shore(c, bottom), (0.36, 0.46, 0.22))
+        _row(c, nature.bush, bottom, 0.1, c.count(0, 4), (0.1, 0.8))
+        _row(c, nature.pine, bottom - 0.05, 0.5, c.count(0, 3), (0.3, 1), _side(c))
     return h
 
 
 def _woods(c: Canvas, clearing=(0.2, 0.6)) -> float:
     """Pines in rows, opening towards the viewer."""
     h = c.uniform(0.38, 0.55)
-    e.sky(c, h)
+    nature.sky(c, h)
     if c.chance(0.4):
         _peaks(c, h, 0.1, 0.24, 0.5)
-    e.grass(c, c.outline(h, 0.03, 0.4), (0.27, 0.37, 0.19))
+    nature.grass(c, c.outline(h, 0.03, 0.4), (0.27, 0.37, 0.19))
     if c.chance(0.3):
         c.polygon(_winding(c, h + 0.05, c.uniform(0.05, 0.16)), c.vary((0.52, 0.42, 0.30)), "grass", 0.1)
     _pine_rows(c, h, c.count(2, 5), c.uniform(*clearing))
-    _row(c, e.bush, h + 0.1, 0.14, c.count(1, 8), (0.2, 1))
-    _row(c, e.rock, h + 0.15, 0.15, _perhaps(c, 0.3, 1, 2), (0.2, 1))
+    _row(c, nature.bush, h + 0.1, 0.14, c.count(1, 8), (0.2, 1))
+    _row(c, nature.rock, h + 0.15, 0.15, _perhaps(c, 0.3, 1, 2), (0.2, 1))
     return h
 
 
@@ -237,7 +243,7 @@ def _pine_rows(c: Canvas, h: float, rows: int, clearing: float) -> None:
         y, size = h + (1 - h) * t, 0.24 + 0.5 * t
         for x in np.linspace(-0.05, 1.05, c.count(7, 12)) + c.rng.uniform(-0.05, 0.05):
             if abs(x - 0.5) > 0.34 * t and c.chance(0.85):
-                e.pine(
+                nature.pine(
                     c,
                     x + c.uniform(-0.03, 0.03),
                     y + c.uniform(0, 0.03),
@@ -249,20 +255,20 @@ def _pine_rows(c: Canvas, h: float, rows: int, clearing: float) -> None:
 def _alps(c: Canvas) -> float:
     """High mountains over an alp with pines and boulders."""
     h = c.uniform(0.46, 0.66)
-    e.sky(c, h)
-    e.mountains(c, h, c.uniform(0.22, 0.45), c.uniform(0.3, 0.8), 0.5)
+    nature.sky(c, h)
+    nature.mountains(c, h, c.uniform(0.22, 0.45), c.uniform(0.3, 0.8), 0.5)
     if c.chance(0.5):
-        e.mountains(c, h + 0.04, c.uniform(0.12, 0.3), c.uniform(0.1, 0.7), 0.3)
-    e.grass(c, c.outline(h + 0.03, 0.03, 0.4), (0.32, 0.41, 0.22))
-    _row(c, e.pine, h, 0.5, c.count(3, 14), (0.0, 0.7))
-    _row(c, e.bush, h + 0.1, 0.12, c.count(0, 4), (0.2, 1))
+        nature.mountains(c, h + 0.04, c.uniform(0.12, 0.3), c.uniform(0.1, 0.7), 0.3)
+    nature.grass(c, c.outline(h + 0.03, 0.03, 0.4), (0.32, 0.41, 0.22))
+    _row(c, nature.pine, h, 0.5, c.count(3, 14), (0.0, 0.7))
+    _row(c, nature.bush, h + 0.1, 0.12, c.count(0, 4), (0.2, 1))
     return h
 
 
 def _pond(c: Canvas, h: float) -> None:
     """A strip of still water across the middle ground."""
     y = h + c.uniform(0.10, 0.2)
-    e.water(c, np.vstack([_shore(c, y), _shore(c, y + c.uniform(0.06, 0.2))[::-1]]), y)
+    nature.water(c, np.vstack([_shore(c, y), _shore(c, y + c.uniform(0.06, 0.2))[::-1]]), y)
 
 
 def _lake(c: Canvas) -> None:
@@ -271,7 +277,7 @@ def _lake(c: Canvas) -> None:
     else:
         h = _alps(c) if c.chance(0.5) else _woods(c, (0.5, 0.8))
         _pond(c, h)
-    _row(c, e.boat, h + 0.05, 0.24, c.count(0, 2), (0.05, 0.5))
+    _row(c, manmade.boat, h + 0.05, 0.24, c.count(0, 2), (0.05, 0.5))
 
 
 def _forest(c: Canvas) -> None:
@@ -280,21 +286,21 @@ def _forest(c: Canvas) -> None:
     else:
         h = _alps(c)
         _pine_rows(c, h, 3, 0.3)
-    _row(c, e.bush, h + 0.1, 0.14, c.count(0, 4), (0.2, 1))
-    _row(c, e.tree, h, 0.55, _perhaps(c, 0.2, 1, 1), (0.2, 0.8))
-    _row(c, e.pine, h, 0.95, c.count(0, 2), (0.5, 1), _side(c, 0.25))
+    _row(c, nature.bush, h + 0.1, 0.14, c.count(0, 4), (0.2, 1))
+    _row(c, nature.tree, h, 0.55, _perhaps(c, 0.2, 1, 1), (0.2, 0.8))
+    _row(c, nature.pine, h, 0.95, c.count(0, 2), (0.5, 1), _side(c, 0.25))
 
 
 def _camp(c: Canvas) -> None:
     h = [_woods, _woods, _lakeside, _alps][c.count(0, 3)](c)
     for _ in range(c.count(1, 3)):
-        _stand(c, e.tent, max(h, 0.45) + 0.05, _small(c, 0.05, 0.24), (0.10, 0.9), (0.12, 0.82))
-    _row(c, e.bush, h + 0.1, 0.13, c.count(0, 4), (0.4, 1))
+        _stand(c, manmade.tent, max(h, 0.45) + 0.05, _small(c, 0.05, 0.24), (0.10, 0.9), (0.12, 0.82))
+    _row(c, nature.bush, h + 0.1, 0.13, c.count(0, 4), (0.4, 1))
     if c.light.dark and c.chance(0.5):
         x, y = c.uniform(0.3, 0.7), c.uniform(0.75, 0.9)
         c.polygon([(x - 0.02, y), (x, y - 0.06), (x + 0.02, y)], (1.0, 0.6, 0.2), "tent", emit=True)
         c.lamp(x, y - 0.02, 0.09, (1.0, 0.6, 0.25), 0.7)
-    _row(c, e.pine, h, 0.9, c.count(0, 2), (0.5, 1), _side(c, 0.25))
+    _row(c, nature.pine, h, 0.9, c.count(0, 2), (0.5, 1), _side(c, 0.25))
 
 
 def _mountain(c: Canvas) -> None:
@@ -303,7 +309,7 @@ def _mountain(c: Canvas) -> None:
         _pond(c, h)
     if c.chance(0.25):
         _pine_rows(c, h + 0.1, 2, 0.5)
-    _row(c, e.rock, h + 0.05, 0.18, c.count(1, 5), (0.1, 1))
+    _row(c, nature.rock, h + 0.05, 0.18, c.count(1, 5), (0.1, 1))
 
 
 def _winding(c: Canvas, h: float, width: float) -> np.ndarray:
@@ -323,52 +329,52 @@ def _winding(c: Canvas, h: float, width: float) -> np.ndarray:
 def _country(c: Canvas) -> float:
     """Hills and grass; perhaps trees, a house, a fence, hay, a few flowers."""
     h = c.uniform(0.36, 0.54)
-    e.sky(c, h)
+    nature.sky(c, h)
     if c.chance(0.2):
         _peaks(c, h, 0.08, 0.18, 0.4)
-    e.hills(c, h, c.count(1, 3))
-    e.grass(c, c.outline(h + 0.05, 0.03, 0.3), (0.42, 0.56, 0.25))
-    _row(c, e.tree, h + 0.04, 0.4, _perhaps(c, 0.65, 1, 4), (0.0, 0.35))
-    _row(c, e.house, h + 0.05, 0.26, _perhaps(c, 0.3, 1, 3), (0.0, 0.25))
-    _row(c, e.hay, h + 0.1, 0.11, _perhaps(c, 0.15, 1, 3), (0.0, 0.6))
+    nature.hills(c, h, c.count(1, 3))
+    nature.grass(c, c.outline(h + 0.05, 0.03, 0.3), (0.42, 0.56, 0.25))
+    _row(c, nature.tree, h + 0.04, 0.4, _perhaps(c, 0.65, 1, 4), (0.0, 0.35))
+    _row(c, manmade.house, h + 0.05, 0.26, _perhaps(c, 0.3, 1, 3), (0.0, 0.25))
+    _row(c, manmade.hay, h + 0.1, 0.11, _perhaps(c, 0.15, 1, 3), (0.0, 0.6))
     if c.chance(0.2):
-        e.fence(c, c.uniform(h + 0.15, 0.92), 0.06)
+        manmade.fence(c, c.uniform(h + 0.15, 0.92), 0.06)
     if c.chance(0.3):
-        e.flowers(c, h + 0.2, c.count(4, 30))
+        nature.flowers(c, h + 0.2, c.count(4, 30))
     return h
 
 
 def _riverside(c: Canvas) -> float:
     """A river that winds through open country."""
     h = _country(c)
-    e.water(c, _winding(c, h + 0.055, _small(c, 0.12, 0.45)), h + 0.05)
-    _row(c, e.rock, h + 0.15, 0.08, _perhaps(c, 0.3, 1, 4), (0.2, 1))
-    _row(c, e.bush, h + 0.1, 0.1, c.count(0, 4), (0.1, 1), _side(c))
+    nature.water(c, _winding(c, h + 0.055, _small(c, 0.12, 0.45)), h + 0.05)
+    _row(c, nature.rock, h + 0.15, 0.08, _perhaps(c, 0.3, 1, 4), (0.2, 1))
+    _row(c, nature.bush, h + 0.1, 0.1, c.count(0, 4), (0.1, 1), _side(c))
     return h
 
 
 def _river(c: Canvas) -> None:
     h = _riverside(c)
-    _row(c, e.tree, h + 0.05, 0.55, c.count(1, 4), (0.1, 0.75), _side(c))
-    _row(c, e.boat, h + 0.1, 0.2, _perhaps(c, 0.12, 1, 1), (0.1, 0.4), (0.4, 0.6))
-    _row(c, e.house, h + 0.06, 0.2, _perhaps(c, 0.15, 1, 4), (0.0, 0.2))
+    _row(c, nature.tree, h + 0.05, 0.55, c.count(1, 4), (0.1, 0.75), _side(c))
+    _row(c, manmade.boat, h + 0.1, 0.2, _perhaps(c, 0.12, 1, 1), (0.1, 0.4), (0.4, 0.6))
+    _row(c, manmade.house, h + 0.06, 0.2, _perhaps(c, 0.15, 1, 4), (0.0, 0.2))
 
 
 def _bridge(c: Canvas) -> None:
     h = _lakeside(c) if c.chance(0.2) else _riverside(c)
     near = _small(c, 0.01, 0.4)
-    e.bridge(c, h + 0.05 + (0.95 - h) * near, 0.03 + 0.20 * near, 0.35 * (1 - near))
-    _row(c, e.tree, h + 0.05, 0.55, c.count(1, 4), (0.1, 0.8), _side(c))
-    _row(c, e.bush, h + 0.1, 0.1, c.count(0, 3), (0.3, 1), _side(c))
+    manmade.bridge(c, h + 0.05 + (0.95 - h) * near, 0.03 + 0.20 * near, 0.35 * (1 - near))
+    _row(c, nature.tree, h + 0.05, 0.55, c.count(1, 4), (0.1, 0.8), _side(c))
+    _row(c, nature.bush, h + 0.1, 0.1, c.count(0, 3), (0.3, 1), _side(c))
 
 
 def _meadow(c: Canvas) -> None:
     h = _country(c)
-    _row(c, e.tree, h + 0.04, 0.5, c.count(0, 3), (0.0, 0.6))
+    _row(c, nature.tree, h + 0.04, 0.5, c.count(0, 3), (0.0, 0.6))
     if c.chance(0.12):
         y = h + c.uniform(0.08, 0.2)
-        e.field(c, y, y + c.uniform(0.03, 0.08))
-    e.flowers(c, h + 0.12, c.count(14, 100))
+        manmade.field(c, y, y + c.uniform(0.03, 0.08))
+    nature.flowers(c, h + 0.12, c.count(14, 100))
 
 
 def _farm(c: Canvas) -> None:
@@ -376,52 +382,52 @@ def _farm(c: Canvas) -> None:
     y = h + c.uniform(0.07, 0.22)
     barn = c.chance(0.75)
     if not barn or c.chance(0.65):
-        e.field(c, y, 1.02 if c.chance(0.5) else min(y + _small(c, 0.05, 0.5), 1.02))
+        manmade.field(c, y, 1.02 if c.chance(0.5) else min(y + _small(c, 0.05, 0.5), 1.02))
     if barn:
-        e.barn(c, c.uniform(0.1, 0.9), y + 0.015, _small(c, 0.03, 0.20), 0.15)
-    _row(c, e.hay, y, 0.12, _perhaps(c, 0.35, 1, 4), (0.0, 0.7))
-    _row(c, e.tree, y, 0.5, _perhaps(c, 0.3, 1, 2), (0.1, 0.6), _side(c))
-    _row(c, e.house, y, 0.2, _perhaps(c, 0.2, 1, 3), (0.0, 0.3))
+        manmade.barn(c, c.uniform(0.1, 0.9), y + 0.015, _small(c, 0.03, 0.20), 0.15)
+    _row(c, manmade.hay, y, 0.12, _perhaps(c, 0.35, 1, 4), (0.0, 0.7))
+    _row(c, nature.tree, y, 0.5, _perhaps(c, 0.3, 1, 2), (0.1, 0.6), _side(c))
+    _row(c, manmade.house, y, 0.2, _perhaps(c, 0.2, 1, 3), (0.0, 0.3))
     if c.chance(0.2):
-        e.flowers(c, y + 0.2, c.count(10, 40))
+        nature.flowers(c, y + 0.2, c.count(10, 40))
 
 
 def _village(c: Canvas) -> None:
     h = _riverside(c) if c.chance(0.12) else _country(c)
     if c.chance(0.3):
-        e.road(c, h + 0.06, c.uniform(0.3, 0.7), c.uniform(0.10, 0.18), 0.01, 1, c.uniform(0.3, 0.7))
+        manmade.road(c, h + 0.06, c.uniform(0.3, 0.7), c.uniform(0.10, 0.18), 0.01, 1, c.uniform(0.3, 0.7))
     church = c.chance(0.7)
     if church:
-        _stand(c, e.church, h + 0.06, _small(c, 0.18, 0.6), (0.03, 0.30), (0.2, 0.7))
+        _stand(c, manmade.church, h + 0.06, _small(c, 0.18, 0.6), (0.03, 0.30), (0.2, 0.7))
     if c.chance(0.15):
-        e.barn(c, c.uniform(0.1, 0.9), h + c.uniform(0.06, 0.15), c.uniform(0.03, 0.08), 0.25)
-    _row(c, e.house, h + 0.06, c.uniform(0.2, 0.32), c.count(1 if church else 3, 8), (0.02, 0.55))
+        manmade.barn(c, c.uniform(0.1, 0.9), h + c.uniform(0.06, 0.15), c.uniform(0.03, 0.08), 0.25)
+    _row(c, manmade.house, h + 0.06, c.uniform(0.2, 0.32), c.count(1 if church else 3, 8), (0.02, 0.55))
 
 
 def _highway(c: Canvas) -> None:
     h = _country(c)
     x0, near, lanes = c.uniform(0.3, 0.7), _small(c, 0.12, 0.8), c.count(1, 5)
-    e.road(c, h + 0.05, x0, near, 0.02, lanes)
+    manmade.road(c, h + 0.05, x0, near, 0.02, lanes)
     for t in sorted(c.rng.uniform(0.03, 0.75, c.count(0, 6))):
         x = x0 + (0.5 - x0) * t + c.uniform(-0.75, 0.75) * (0.02 + (near - 0.02) * t)
-        e.car(c, x, h + 0.05 + (0.97 - h) * t, 0.02 + 0.20 * t, 0.35 * (1 - t))
-    _row(c, e.house, h + 0.06, 0.35, _perhaps(c, 0.3, 1, 3), (0.02, 0.35), _side(c))
-    _row(c, e.tree, h + 0.05, 0.5, _perhaps(c, 0.4, 1, 3), (0.0, 0.5), _side(c))
+        manmade.car(c, x, h + 0.05 + (0.97 - h) * t, 0.02 + 0.20 * t, 0.35 * (1 - t))
+    _row(c, manmade.house, h + 0.06, 0.35, _perhaps(c, 0.3, 1, 3), (0.02, 0.35), _side(c))
+    _row(c, nature.tree, h + 0.05, 0.5, _perhaps(c, 0.4, 1, 3), (0.0, 0.5), _side(c))
     if c.chance(0.25):
-        e.street_lamp(c, c.uniform(0.03, 0.2), c.uniform(0.7, 0.9), c.uniform(0.4, 0.6))
+        manmade.street_lamp(c, c.uniform(0.03, 0.2), c.uniform(0.7, 0.9), c.uniform(0.4, 0.6))
 
 
 # -- town --------------------------------------------------------------------------------------------------
 def _avenue(c: Canvas, houses: float, towers: float, lamps: float, ground=PAVING) -> float:
     """A road in perspective; at each place along it a house, a tower or a tree, by these chances."""
     h = c.uniform(0.38, 0.54)
-    e.sky(c, h)
+    nature.sky(c, h)
     if c.chance(0.35):
-        e.hills(c, h, 1)
+        nature.hills(c, h, 1)
     c.below(c.outline(h + 0.01, 0.004, 0.3), c.vary(ground), "grass" if ground is LAWN else "pavement", 0.15)
     if towers:
         _towers(c, h + 0.02, 0.05, 0.1 + 0.3 * towers, c.count(2, 7), 0.35)
-    e.road(c, h + 0.01, c.uniform(0.44, 0.56), c.uniform(0.30, 0.6), 0.02, c.count(2, 4))
+    manmade.road(c, h + 0.01, c.uniform(0.44, 0.56), c.uniform(0.30, 0.6), 0.02, c.count(2, 4))
     wide, size = c.uniform(0.75, 1.0), c.uniform(0.45, 0.7)
     for t in np.linspace(0.02, 0.6, c.count(5, 7)):
         for side in (-1, 1):
@@ -437,40 +443,40 @@ def _avenue(c: Canvas, houses: float, towers: float, lamps: float, ground=PAVING
     for t in np.linspace(0.08, 0.8, c.count(2, 4)):
         for side in (-1, 1):
             if c.chance(lamps):
-                e.street_lamp(
+                manmade.street_lamp(
                     c, 0.5 + side * (0.04 + 0.5 * t), h + (1 - h) * t, 0.12 + 0.7 * t, 0.3 * (1 - t), -side
                 )
-    _row(c, e.car, h, 0.22, _perhaps(c, 0.5, 1, 3), (0.1, 0.6), (0.38, 0.62))
+    _row(c, manmade.car, h, 0.22, _perhaps(c, 0.5, 1, 3), (0.1, 0.6), (0.38, 0.62))
     return h
 
 
 def _plot(c: Canvas, x, y, s, d, houses, towers) -> None:
     kind = c.uniform(0, 1)
     if kind < houses:
-        e.house(c, x, y, s * c.uniform(0.8, 1.2), d)
+        manmade.house(c, x, y, s * c.uniform(0.8, 1.2), d)
     elif kind < houses + towers:
-        e.tower(c, x, y, 1.7 * s * c.uniform(0.8, 1.3), 0.42 * s, d)
+        manmade.tower(c, x, y, 1.7 * s * c.uniform(0.8, 1.3), 0.42 * s, d)
     elif kind < houses + towers + 0.2:
-        e.tree(c, x, y, 0.9 * s, d)
+        nature.tree(c, x, y, 0.9 * s, d)
 
 
 def _towers(c: Canvas, y: float, low: float, high: float, n: int, d: float) -> None:
     for x in np.linspace(-0.02, 1.02, n) + c.rng.uniform(-0.03, 0.03, n):
-        e.tower(c, x, y, c.uniform(low, high), c.uniform(0.06, 0.15), d)
+        manmade.tower(c, x, y, c.uniform(low, high), c.uniform(0.06, 0.15), d)
 
 
 def _lawns(c: Canvas) -> float:
     """Houses on lawns behind a road that runs across."""
     h = c.uniform(0.36, 0.50)
-    e.sky(c, h)
+    nature.sky(c, h)
     if c.chance(0.6):
-        e.hills(c, h, 1)
-    e.grass(c, c.outline(h + 0.03, 0.01, 0.3), (0.42, 0.58, 0.27))
-    _row(c, e.tree, h + 0.02, 0.5, c.count(1, 4), (0.0, 0.1))
+        nature.hills(c, h, 1)
+    nature.grass(c, c.outline(h + 0.03, 0.01, 0.3), (0.42, 0.58, 0.27))
+    _row(c, nature.tree, h + 0.02, 0.5, c.count(1, 4), (0.0, 0.1))
     y, s = h + c.uniform(0.14, 0.24), c.uniform(0.16, 0.30)
     for x in np.arange(c.uniform(-0.1, 0.1), 1.1, s * c.uniform(1.45, 2.2)):
-        e.house(c, x, y + c.uniform(-0.02, 0.02), s * c.uniform(0.85, 1.15), 0.12)
-    _row(c, e.tree, y - 0.05, 0.55, c.count(0, 3), (0.1, 0.35))
+        manmade.house(c, x, y + c.uniform(-0.02, 0.02), s * c.uniform(0.85, 1.15), 0.12)
+    _row(c, nature.tree, y - 0.05, 0.55, c.count(0, 3), (0.1, 0.35))
     road = min(y + c.uniform(0.06, 0.2), 0.9)
     foot = min(road + c.uniform(0.10, 0.25), 1.02)
     c.box(
@@ -492,13 +498,13 @@ def _suburb(c: Canvas) -> None:
     if c.chance(0.75):
         road = _lawns(c)
         if c.chance(0.3):
-            e.street_lamp(c, c.uniform(0.1, 0.9), road, c.uniform(0.3, 0.45))
+            manmade.street_lamp(c, c.uniform(0.1, 0.9), road, c.uniform(0.3, 0.45))
         for _ in range(c.count(0, 3)):
-            e.car(c, c.uniform(0.05, 0.95), road + c.uniform(0.02, 0.1), c.uniform(0.06, 0.13))
+            manmade.car(c, c.uniform(0.05, 0.95), road + c.uniform(0.02, 0.1), c.uniform(0.06, 0.13))
     else:
         h = _avenue(c, 0.55, 0.0, 0.3, LAWN)
-        _row(c, e.tree, h, 0.6, c.count(1, 3), (0.1, 0.6), _side(c))
-    _row(c, e.tree, 0.55, 0.7, _perhaps(c, 0.3, 1, 1), (0.4, 1), _side(c))
+        _row(c, nature.tree, h, 0.6, c.count(1, 3), (0.1, 0.6), _side(c))
+    _row(c, nature.tree, 0.55, 0.7, _perhaps(c, 0.3, 1, 1), (0.4, 1), _side(c))
 
 
 def _street(c: Canvas) -> None:
@@ -515,16 +521,16 @@ def _skyline(c: Canvas) -> None:
         _towers(c, h + 0.06, 0.03, _small(c, 0.04, 0.24), c.count(2, 9), 0.4)
         return
     h = c.uniform(0.42, 0.64)
-    e.sky(c, h)
+    nature.sky(c, h)
     if c.chance(0.35):
-        e.hills(c, h, 1)
+        nature.hills(c, h, 1)
     _towers(c, h + 0.02, 0.05, 0.22, c.count(2, 10), 0.45)
     _towers(c, h + 0.03, 0.06, _small(c, 0.08, 0.42), c.count(1, 8), 0.2)
-    _treeline(c, e.tree, h + 0.035, 0.06, 14, 0.5)
-    e.water(c, np.vstack([c.outline(h + 0.04, 0.008, 0.3), [[1.02, 1.02], [-0.02, 1.02]]]), h + 0.045)
+    _treeline(c, nature.tree, h + 0.035, 0.06, 14, 0.5)
+    nature.water(c, np.vstack([c.outline(h + 0.04, 0.008, 0.3), [[1.02, 1.02], [-0.02, 1.02]]]), h + 0.045)
     if c.chance(0.12):
-        e.bridge(c, h + 0.10, 0.04, 0.2)
-    _row(c, e.boat, h + 0.05, 0.22, _perhaps(c, 0.3, 1, 3), (0.05, 0.5))
+        manmade.bridge(c, h + 0.10, 0.04, 0.2)
+    _row(c, manmade.boat, h + 0.05, 0.22, _perhaps(c, 0.3, 1, 3), (0.05, 0.5))
 
 
 _NAMES = (

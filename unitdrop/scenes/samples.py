@@ -37,7 +37,7 @@ SEEDS: dict[str, tuple[int, int]] = {
 
 
 def write(folder: Path, size: int = 448) -> list[Path]:
-    """Write ``NAME-1.png`` and ``NAME-2.png`` of every class; returns the paths."""
+    """Write ``NAME-1.png`` and ``NAME-2.png`` of every class, and return their paths."""
     folder.mkdir(parents=True, exist_ok=True)
     paths = []
     for name in NAMES:
@@ -48,7 +48,7 @@ def write(folder: Path, size: int = 448) -> list[Path]:
 
 
 def main(argv: list[str] | None = None) -> None:
-    """The command line."""
+    """Run the command line."""
     parser = argparse.ArgumentParser(prog="python -m unitdrop.scenes.samples", description=__doc__)
     parser.add_argument("--out", type=Path, default=Path("notebooks/images"), help="folder to write to")
     print(f"wrote {len(write(parser.parse_args(argv).out))} images")

@@ -34,9 +34,9 @@ FLOORS = {
 
 # Neighbours on one floor that may be asked, each for a reason.
 NEIGHBOURS = {
-    ("readout", "errors"),  # what is wrong with an argument is told by the package's own errors
-    ("images", "errors"),
-    ("images", "checks"),
+    ("images", "errors"),  # what is wrong with an argument is told by the package's own errors
+    ("readout", "errors"),
+    ("images", "checks"),  # and judged in one place
     ("readout", "checks"),
     ("units", "sweep"),  # the numbers of a sweep's units
     ("models", "scenes"),  # the catalogue's first entry is the embedded network
@@ -47,14 +47,17 @@ NEIGHBOURS = {
 
 # What these modules may import beside the standard library and this project.
 ALLOWED = {
+    "errors": set(),
+    "checks": set(),
     "images": {"numpy", "PIL"},
     "readout": {"numpy"},
     "heatmap": {"numpy", "cv2", "matplotlib"},
     "sweep": {"numpy"},
-    "plan": {"numpy"},
     "units": {"numpy"},
-    "errors": set(),
-    "checks": set(),
+    "plan": {"numpy"},
+    "checkpoints": {"numpy", "torch", "safetensors"},
+    "export": {"numpy", "cv2", "PIL"},
+    "cli": {"numpy", "tqdm"},
 }
 
 # Packages that only these modules may import.
@@ -88,13 +91,15 @@ def imports(path, package, name):
             base = home[: len(home) - node.level + 1] if node.level else []
             base = [*base, *(node.module.split(".") if node.module else [])]
             yield from (".".join([*base, alias.name]) for alias in node.names)
-        elif isinstance(node, ast.Call) and ast.unparse(node.func).split(".")[-1] in (
-            "import_module",
-            "__import__",
-        ):
-            if node.args and isinstance(node.args[0], ast.Constant):
-                literal = str(node.args[0].value)
-                yield f"{package}{literal}" if literal.startswith(".") else literal
+        elif isinstance(node, ast.Call) and (literal := imported_by_call(node)):
+            yield f"{package}{literal}" if literal.startswith(".") else literal
+
+
+def imported_by_call(node):
+    """The name that a call of `import_module` or `__import__` imports; None for any other call."""
+    if ast.unparse(node.func).split(".")[-1] not in ("import_module", "__import__"):
+        return None
+    return str(node.args[0].value) if node.args and isinstance(node.args[0], ast.Constant) else None
 
 
 def floor(name):
@@ -147,6 +152,19 @@ def test_every_module_imports_only_from_lower_floors_and_what_its_floor_may_load
     assert list(violations(REPO / "unitdrop")) == []
 
 
+def private_imports(package):
+    """Every name with a leading underscore that a module of the package takes from another, as sentences."""
+    for name, path in modules(package):
+        for target in imports(path, package.name, name):
+            private = [part for part in target.split(".") if part.startswith("_") and not part.endswith("__")]
+            if target.startswith(f"{package.name}.") and private:
+                yield f"{name} imports {target}, which is private"
+
+
+def test_no_module_imports_what_another_keeps_private():
+    assert list(private_imports(REPO / "unitdrop")) == []
+
+
 def loaded_by(statement):
     """The names of all modules that a statement loads in a fresh interpreter."""
     code = f"import sys; {statement}; print(*sys.modules)"
@@ -160,12 +178,13 @@ LOADS_NOTHING_OF = {
     "import unitdrop.images": {"torch", "matplotlib", "ipywidgets", "cv2"},
     "import unitdrop.sweep": {"torch", "torchvision", "matplotlib", "ipywidgets", "cv2", "PIL"},
     "import unitdrop.plan": {"torch", "torchvision", "ipywidgets", "matplotlib.pyplot"},
+    "import unitdrop.checkpoints": {"torchvision", "matplotlib", "ipywidgets"},
     "import unitdrop.download": {"torch", "matplotlib", "ipywidgets"},
     "import unitdrop.heatmap": {"torch", "ipywidgets", "matplotlib.pyplot"},
     "import unitdrop.drawing": {"torch", "torchvision", "ipywidgets", "IPython", "matplotlib.pyplot"},
     "import unitdrop.export": {"torch", "torchvision", "ipywidgets", "IPython", "matplotlib.pyplot"},
     "import unitdrop.panel": {"matplotlib.pyplot"},
-    "import unitdrop.cli.commands": {"torch", "torchvision", "matplotlib", "ipywidgets"},
+    "import unitdrop.cli": {"torch", "torchvision", "matplotlib", "ipywidgets", "numpy", "cv2", "PIL"},
 }
 
 
@@ -209,6 +228,13 @@ def tree(tmp_path):
 
 def test_the_checker_passes_a_tree_that_keeps_the_rules(tree):
     assert list(violations(tree)) == []
+
+
+def test_the_checker_tells_of_a_private_name(tree):
+    (tree / "panel.py").write_text(
+        "from .models.model import Model, _head\nfrom unitdrop import __version__\n"
+    )
+    assert list(private_imports(tree)) == ["panel imports unitdrop.models.model._head, which is private"]
 
 
 @pytest.mark.parametrize(

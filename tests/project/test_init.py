@@ -60,7 +60,7 @@ def test_editors_are_told_of_the_same_names():
     told = {alias.asname: node.module for node in imported for alias in node.names}
     assert sorted([*told, "__version__"]) == sorted(unitdrop.__all__)
     for name, module in told.items():
-        home = importlib.import_module(f"unitdrop.{module}")
+        home = importlib.import_module(module)
         assert getattr(home, name) is getattr(unitdrop, name), name
 
 

@@ -231,9 +231,7 @@ def test_the_checker_passes_a_tree_that_keeps_the_rules(tree):
 
 
 def test_the_checker_tells_of_a_private_name(tree):
-    (tree / "panel.py").write_text(
-        "from .models.model import Model, _head\nfrom unitdrop import __version__\n"
-    )
+    (tree / "panel.py").write_text("from . import __version__\nfrom .models.model import Model, _head\n")
     assert list(private_imports(tree)) == ["panel imports unitdrop.models.model._head, which is private"]
 
 

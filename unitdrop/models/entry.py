@@ -10,7 +10,7 @@ import torch
 from torch import nn
 from torch.overrides import TorchFunctionMode
 
-from unitdrop.checkpoints.read import read_checkpoint
+from unitdrop.checkpoints import read_checkpoint
 from unitdrop.download import Progress, Remote, fetch
 from unitdrop.errors import ModelError
 from unitdrop.models.model import Model, check_labels

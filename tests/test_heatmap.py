@@ -72,7 +72,7 @@ def test_bad_limits_are_refused(limits):
 
 
 def test_unknown_colour_maps_and_nan_are_refused():
-    with pytest.raises(ValueError, match="'infrno'.*try inferno"):
+    with pytest.raises(ValueError, match=r"'infrno'.*try inferno"):
         colourise(np.zeros((2, 2)), (0, 1), "infrno")
     with pytest.raises(ValueError, match="map: holds NaN"):
         colourise(np.full((2, 2), np.nan), (0, 1))

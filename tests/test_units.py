@@ -73,14 +73,14 @@ def test_ranks_end_where_the_ranking_does_and_classes_where_they_do():
 @pytest.mark.parametrize(
     ("wrong", "words"),
     [
-        (dict(first=-1), "first: expected"),
-        (dict(first=4), "first: .* from 0 to 3"),
-        (dict(first=0.5), "first: expected"),
-        (dict(count=0), "count: expected"),
-        (dict(count="8"), "count: expected"),
-        (dict(top=5), "top=5"),
-        (dict(top=1.5), "top and bottom"),
-        (dict(end="auto"), "end: expected 'top' or 'bottom'"),
+        ({"first": -1}, "first: expected"),
+        ({"first": 4}, r"first: .* from 0 to 3"),
+        ({"first": 0.5}, "first: expected"),
+        ({"count": 0}, "count: expected"),
+        ({"count": "8"}, "count: expected"),
+        ({"top": 5}, "top=5"),
+        ({"top": 1.5}, "top and bottom"),
+        ({"end": "auto"}, "end: expected 'top' or 'bottom'"),
     ],
 )
 def test_a_bad_argument_is_refused_by_name(wrong, words):

@@ -1,17 +1,20 @@
 """The picture of the units: a pure function of what is shown."""
 
+import gc
 import subprocess
 import sys
+import weakref
 
 import numpy as np
 import pytest
+from helpers.figures import assert_legible, words_of
 from helpers.toys import hand_readout, random_readout
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from unitdrop import heatmap
 from unitdrop.drawing import UnitsFigure
-from unitdrop.drawing import units_figure as drawing
+from unitdrop.drawing.units_figure import OPACITY
 from unitdrop.readout import Readout
 from unitdrop.sweep import Sweep
 from unitdrop.units import describe_units
@@ -26,9 +29,9 @@ def picture():
     figure.close()
 
 
-def texts(figure):
-    """All visible words of a figure that has just been shown."""
-    return [t.get_text() for t in figure._sheet.figure.texts if t.get_visible() and t.get_text()]
+def image_in(figure, sweep, i):
+    """The image of a sweep in a tile of a figure that has just been shown, and where it is."""
+    return figure.sheet.place(sweep.readout.image, figure.drawing.row.tiles[i].box)
 
 
 # Picture ----------------------------------------------------------------------------------------
@@ -65,7 +68,7 @@ def test_after_any_moves_the_bytes_are_those_of_a_fresh_figure(moves):
 
 def test_the_purity_test_can_fail(picture):
     before = picture.show(SUBJECTS[0], 2)
-    picture._row.tiles[0]._cross[0].set_linewidth(5)
+    picture.drawing.row.tiles[0].cross[0].set_linewidth(5)
     assert not np.array_equal(before, picture.show(SUBJECTS[0], 2))
 
 
@@ -82,42 +85,40 @@ def test_the_picture_is_rgb_of_the_asked_size_and_the_callers_own():
 def test_each_units_map_lies_over_the_image_on_its_own_scale(picture):
     sweep = SUBJECTS[0]
     drawn = picture.show(sweep, cmap="viridis")
-    for unit, (base, (y, x)) in zip(describe_units(sweep), picture._places, strict=True):
-        map = sweep.readout.maps[unit.unit]
-        expected = heatmap.overlay(base, map, (0, map.max()), "viridis", drawing.OPACITY)
+    for i, unit in enumerate(describe_units(sweep)):
+        placed, activation = image_in(picture, sweep, i), sweep.readout.maps[unit.unit]
+        expected = heatmap.overlay(placed.pixels, activation, (0, activation.max()), "viridis", OPACITY)
         inner = slice(2, -2)  # beside the frame of the next one
-        found = drawn[y : y + base.shape[0], x : x + base.shape[1]]
-        assert np.array_equal(found[inner, inner], expected[inner, inner])
-    assert any("that unit's own maximum" in words for words in texts(picture))
+        assert np.array_equal(drawn[placed.region][inner, inner], expected[inner, inner])
+    assert any("that unit's own maximum" in words for words in words_of(picture))
 
 
 def test_the_words_are_the_numbers_and_the_marks_those_of_the_window(picture):
     picture.show(SUBJECTS[0], 1, 1)
-    words = texts(picture)
+    words = words_of(picture)
     assert {"rank 1", "unit 1", "2", "1", "◆ harbour", "lake", "river", "next"} <= set(words)
     assert words.count("dropped") == 2 and words.count("next") == 1 and words.count("−1") == 2
     picture.show(SUBJECTS[0], 4)
-    assert texts(picture).count("dropped") == 4 and "next" not in texts(picture)
+    assert words_of(picture).count("dropped") == 4 and "next" not in words_of(picture)
 
 
 def test_a_class_that_only_shares_the_targets_name_is_not_marked_as_the_target(picture):
     image = np.zeros((4, 4, 3), np.uint8)
     twins = Readout(np.ones((1, 1, 1)), [[1], [2], [0]], [0, 0, 0], ("a", "a", "b"), image)
     picture.show(Sweep(twins, target=0))
-    assert [t for t in texts(picture) if t in ("◆ a", "a")] == ["a", "◆ a"]
+    assert [t for t in words_of(picture) if t in ("◆ a", "a")] == ["a", "◆ a"]
 
 
 def test_a_dropped_unit_is_dimmed(picture):
     kept, gone = (picture.show(SUBJECTS[2], k).astype(float) for k in (0, 1))
-    base, (y, x) = picture._places[0]
-    box = slice(y, y + base.shape[0]), slice(x, x + base.shape[1])
+    box = image_in(picture, SUBJECTS[2], 0).region
     assert gone[box].mean() > kept[box].mean() + 50
 
 
 def test_a_move_of_k_draws_no_background_anew(picture, monkeypatch):
     drawn = []
-    draw = picture._sheet.canvas.draw
-    monkeypatch.setattr(picture._sheet.canvas, "draw", lambda: (drawn.append(1), draw()))
+    draw = picture.sheet.canvas.draw
+    monkeypatch.setattr(picture.sheet.canvas, "draw", lambda: (drawn.append(1), draw()))
     for k in range(4):
         picture.show(SUBJECTS[2], k, cmap=("gray", "inferno")[k % 2])
     assert len(drawn) == 1
@@ -128,30 +129,23 @@ def test_a_move_of_k_draws_no_background_anew(picture, monkeypatch):
 
 def test_every_artist_is_made_once(picture):
     picture.show(SUBJECTS[0])
-    before = [id(a) for a in picture._sheet.figure.findobj()]
+    before = [id(a) for a in picture.sheet.figure.findobj()]
     for sweep in SUBJECTS:
         picture.show(sweep, 2, 1, 1, 3)
-    assert [id(a) for a in picture._sheet.figure.findobj()] == before
+    assert [id(a) for a in picture.sheet.figure.findobj()] == before
 
 
 @pytest.mark.parametrize("size", [(960, 330), (700, 241)])
 @pytest.mark.parametrize("count", [1, 8, 10])
-def test_words_neither_leave_the_sheet_nor_overlap_however_long_the_labels(size, count):
+def test_words_neither_leave_thesheet_nor_overlap_however_long_the_labels(size, count):
     labels = tuple(f"{letter * 3} scene with a name of many words {letter}" for letter in "WMABC")
     rng = np.random.default_rng(0)
     weight, image = -rng.exponential(1e-4, (5, 2048)), np.zeros((30, 50, 3), np.uint8)
     readout = Readout(rng.exponential(1, (2048, 2, 2)), weight, np.zeros(5), labels, image, "long")
     figure = UnitsFigure(*size)
     figure.show(Sweep(readout, rank="random", seed=2**40), 2042, 0, 2040, count)
-    renderer = figure._sheet.canvas.get_renderer()
-    shown = [t for t in figure._sheet.figure.texts if t.get_visible() and t.get_text()]
-    boxes = [t.get_window_extent(renderer) for t in shown]
-    for i, a in enumerate(boxes):
-        assert min(a.x0, a.y0) >= 0 and a.x1 <= size[0] and a.y1 <= size[1], shown[i].get_text()
-        for j, b in enumerate(boxes[:i]):
-            apart = a.x1 <= b.x0 or b.x1 <= a.x0 or a.y1 <= b.y0 + 1 or b.y1 <= a.y0 + 1
-            assert apart, (shown[i].get_text(), shown[j].get_text())
-    assert any("…" in t.get_text() for t in shown)
+    assert_legible(figure)
+    assert any("…" in words for words in words_of(figure))
     figure.close()
 
 
@@ -163,7 +157,7 @@ def test_dead_units_and_narrow_images_have_a_picture(picture):
 def test_a_failed_picture_leaves_the_figure_fit_for_the_next(picture, monkeypatch):
     expected = picture.show(SUBJECTS[0], 2)
     with monkeypatch.context() as patch:
-        patch.setattr(picture._sheet.canvas, "draw", lambda: 1 / 0)
+        patch.setattr(picture.sheet.canvas, "draw", lambda: 1 / 0)
         with pytest.raises(ZeroDivisionError):
             picture.show(SUBJECTS[2], 2)
     with pytest.raises(ValueError, match="no such"):
@@ -172,7 +166,7 @@ def test_a_failed_picture_leaves_the_figure_fit_for_the_next(picture, monkeypatc
 
 
 def test_a_row_holds_ten_tiles_at_most(picture):
-    with pytest.raises(ValueError, match="count: .* from 1 to 10"):
+    with pytest.raises(ValueError, match=r"count: .* from 1 to 10"):
         picture.show(SUBJECTS[2], count=11)
 
 
@@ -190,6 +184,16 @@ def test_a_closed_figure_says_so_and_closes_twice():
         figure.show(SUBJECTS[0])
 
 
+def test_a_closed_figure_holds_on_to_nothing():
+    figure, sweep = UnitsFigure(*SIZE), Sweep(random_readout())
+    figure.show(sweep, 2)
+    held = [weakref.ref(each) for each in (sweep, figure.drawing, figure.sheet, figure.sheet.figure)]
+    figure.close()
+    del sweep
+    gc.collect()
+    assert [each() for each in held] == [None] * 4 and figure.size == SIZE
+
+
 def test_drawing_needs_no_pyplot_and_no_torch():
     unwanted = "{'matplotlib.pyplot', 'torch'} & set(sys.modules)"
     code = f"import sys, unitdrop.drawing as u; u.UnitsFigure(); print({unwanted})"
@@ -205,7 +209,7 @@ def test_a_point_on_a_tile_is_told_from_one_beside_it(width, count):
     figure = UnitsFigure(width, 330)
     sweep = Sweep(random_readout(units=10))
     figure.show(sweep, count=count)
-    boxes = [tile.box for tile in figure._row.tiles[:count]]
+    boxes = [tile.box for tile in figure.drawing.row.tiles[:count]]
     for i, (left, top, side, height) in enumerate(boxes):
         middle = (left + side / 2) / width, (top + height / 2) / 330
         assert figure.tile_at(*middle, count) == i
@@ -221,7 +225,7 @@ def test_the_unit_that_is_looked_at_is_framed_where_it_is_in_the_row():
     sweep = Sweep(random_readout(units=10))
     plain, away = (figure.show(sweep, looked=looked) for looked in (None, int(sweep.ranking[9])))
     framed = figure.show(sweep, looked=int(sweep.ranking[2]))
-    left, top, width, height = (round(side) for side in figure._row.tiles[2].box)
+    left, top, width, height = (round(side) for side in figure.drawing.row.tiles[2].box)
     figure.close()
     np.testing.assert_array_equal(plain, away)
     where = np.argwhere((plain != framed).any(axis=2))

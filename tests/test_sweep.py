@@ -501,7 +501,7 @@ def test_heirs_are_those_near_the_flip_not_those_of_an_empty_head():
 def test_a_window_out_of_range_is_refused_with_both_ends_and_the_remedy(top, bottom):
     sweep = Sweep(hand_readout())
     for ask in (sweep.logits, sweep.probabilities, sweep.prediction, sweep.dropped):
-        with pytest.raises(ValueError, match="U = 4; drop fewer|expected integers"):
+        with pytest.raises(ValueError, match=r"U = 4; drop fewer|expected integers"):
             ask(top, bottom)
     with pytest.raises(ValueError, match="top"):
         sweep.cam(None, top, bottom)

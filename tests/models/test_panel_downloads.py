@@ -88,7 +88,7 @@ def test_cancel_stops_the_download_keeps_nothing_and_can_be_taken_back(served, p
 def test_a_download_that_fails_is_told_in_the_panel_and_can_be_tried_again(
     stand_ins, caches, panels, monkeypatch
 ):
-    monkeypatch.setattr("unitdrop.download.fetch.PAUSE", 0.01)
+    monkeypatch.setattr("unitdrop.download.tries.PAUSE", 0.01)
     with serving(stand_ins.files, fault=once(truncated(1000), 3)) as server:
         standins.install(stand_ins.table_at(server.url("")), monkeypatch.setattr)
         panel = Panel("resnet50-places365", "photo.png")
@@ -101,7 +101,7 @@ def test_a_download_that_fails_is_told_in_the_panel_and_can_be_tried_again(
 
 
 def test_an_altered_file_never_reaches_the_panel(stand_ins, caches, panels, monkeypatch):
-    monkeypatch.setattr("unitdrop.download.fetch.PAUSE", 0.01)
+    monkeypatch.setattr("unitdrop.download.tries.PAUSE", 0.01)
     with serving(stand_ins.files, fault=flipped_bit(50_000_000)) as server:
         standins.install(stand_ins.table_at(server.url("")), monkeypatch.setattr)
         panel = Panel("resnet50", "photo.png")
@@ -208,7 +208,7 @@ def test_a_picture_that_was_mended_is_read_when_it_is_tried_again(held, panels):
 def test_an_error_while_the_controls_are_made_is_told_and_leaves_nothing(held, panels, monkeypatch):
     held.go_on.set()
     before = set(_instances)
-    monkeypatch.setattr("unitdrop.panel.Panel._listen", lambda self: 1 / 0)
+    monkeypatch.setattr("unitdrop.panel.controls.Controls.answer_beside_cells", lambda self: 1 / 0)
     panel = Panel("resnet18", "photo.png")
     wait(lambda: shown(panel, "cancel").description == "Try again")
     assert "ZeroDivisionError" in shown(panel, "line").value and panel.state is None

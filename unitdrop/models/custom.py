@@ -93,6 +93,7 @@ def _imported(path: Path) -> ModuleType:
 
 
 def _in_one_line(error: BaseException) -> str:
+    """Return the kind and the first words of an error."""
     return f"{type(error).__name__}: {' '.join(str(error).split())[:300]}"
 
 

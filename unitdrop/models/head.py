@@ -168,6 +168,7 @@ class _Watch(TorchFunctionMode):
         return result
 
     def _note(self, tensor: torch.Tensor) -> None:
+        """Keep a tensor that can be maps or pooled maps, unless it is kept already."""
         shape = tensor.shape
         if len(shape) not in (2, 4) or shape[0] != 1 or not self.widths & {shape[1], shape[-1]}:
             return
@@ -269,7 +270,7 @@ def _check_output(
 
 
 def _agree(ours: torch.Tensor, theirs: torch.Tensor, sizes: torch.Tensor) -> bool:
-    """Whether two vectors are equal, each number up to the rounding of a sum of summands of such sizes."""
+    """Return whether two vectors are equal, each number up to the rounding of a sum of such sizes."""
     return ours.shape == theirs.shape and bool(((ours - theirs).abs() <= CLOSE * sizes).all())
 
 
@@ -300,7 +301,7 @@ def _layouts(tensor: torch.Tensor, units: int) -> Iterator[torch.Tensor]:
 
 
 def _averages_to(maps: torch.Tensor, pooled: torch.Tensor) -> bool:
-    """Whether the mean of the maps over space is `pooled`, unit by unit."""
+    """Return whether the mean of the maps (U, h, w) over space is `pooled` (U,), unit by unit."""
     if maps.dtype != pooled.dtype or not torch.isfinite(maps).all():
         return False
     return _agree(maps.mean((1, 2)), pooled, maps.abs().mean((1, 2)))

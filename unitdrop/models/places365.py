@@ -46,4 +46,5 @@ def entries() -> Iterator[Entry]:
 
 
 def _build(network: str, classes: int) -> nn.Module:
+    """Return torchvision's architecture with so many classes."""
     return get_model(network, weights=None, num_classes=classes)

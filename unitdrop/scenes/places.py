@@ -82,7 +82,7 @@ def _seaside(c: Canvas, sand: float | None = None) -> float:
 
 
 def _headland(c: Canvas, h: float) -> tuple[float, float]:
-    """A rocky cliff from one side; returns where something can stand on it."""
+    """Paint a rocky cliff from one side, and return the (x, y) where something can stand on it."""
     side, reach, ridge = c.count(0, 1), c.uniform(0.18, 0.5), h - c.uniform(-0.06, 0.10)
     x = [-0.02, reach, reach + 0.07, reach + c.uniform(0.1, 0.3), -0.02]
     y = [ridge, ridge + 0.02, ridge + 0.14, c.uniform(0.75, 1.05), 1.02]
@@ -313,7 +313,7 @@ def _mountain(c: Canvas) -> None:
 
 
 def _winding(c: Canvas, h: float, width: float) -> np.ndarray:
-    """A band that winds from the horizon to the foot of the picture, as a polygon."""
+    """Return a band that winds from the horizon to the foot of the picture, as a polygon (n, 2)."""
     t = np.linspace(0, 1, 24)
     x0, swing, turns = c.uniform(0.3, 0.7), c.uniform(0.04, 0.2), c.uniform(0.6, 1.6)
     mid = (

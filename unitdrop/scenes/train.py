@@ -34,7 +34,8 @@ CALIBRATION = 2000
 """Renders that the temperature is fitted on."""
 
 
-def _one(i: int, first: int) -> np.ndarray:
+def _render_one(i: int, first: int) -> np.ndarray:
+    """Return the i-th render of a set, (128, 128, 3) uint8 RGB, in a process of its own."""
     cv2.setNumThreads(1)
     return render(NAMES[i % len(NAMES)], first + i // len(NAMES), network.SIZE).image
 
@@ -44,7 +45,7 @@ def render_set(first: int, count: int, workers: int | None = None) -> tuple[np.n
     images = np.empty((count, network.SIZE, network.SIZE, 3), np.uint8)
     spawn = multiprocessing.get_context("spawn")  # a fork would inherit the locks of other threads
     with ProcessPoolExecutor(workers or os.cpu_count(), spawn) as pool:
-        job = pool.map(functools.partial(_one, first=first), range(count), chunksize=100)
+        job = pool.map(functools.partial(_render_one, first=first), range(count), chunksize=100)
         for i, image in enumerate(tqdm(job, total=count, desc="render", unit="scene")):
             images[i] = image
     return images, np.arange(count) % len(NAMES)

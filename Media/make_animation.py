@@ -6,11 +6,11 @@ It is what `python -m unitdrop gif IMAGE --out Media/animation.gif` writes, a li
 import sys
 from pathlib import Path
 
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from unitdrop import Sweep, load_model, save_gif
+
 ROOT = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(ROOT))
-
-from unitdrop import Sweep, load_model, save_gif  # noqa: E402
-
 IMAGE = ROOT / "notebooks" / "images" / "bridge-2.png"
 OUT = ROOT / "Media" / "animation.gif"
 

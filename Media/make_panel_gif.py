@@ -18,14 +18,15 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-REPO = Path(__file__).resolve().parent.parent
-sys.path[:0] = [str(REPO), str(REPO / "tests")]
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
 
-import browser  # noqa: E402
+from helpers import browser
 
-from unitdrop.export.film import atomic_write  # noqa: E402
-from unitdrop.export.gif import Encoder, shared_palette  # noqa: E402
+from unitdrop.export import atomic_write
+from unitdrop.export.gif import Encoder, shared_palette
 
+REPO = Path(__file__).resolve().parents[1]
 FPS = 6
 SHORTEST, LONGEST = 0.1, 2.0  # seconds that a frame is seen
 GLIDE = 0.4  # seconds for a way of the mouse
@@ -124,7 +125,7 @@ class Film:
             self.shoot()
 
     def frames(self) -> list[tuple[np.ndarray, int]]:
-        """The pictures, (H, W, 3) uint8, each with the hundredths of a second that it was there."""
+        """Return the pictures, (H, W, 3) uint8, each with the hundredths of a second that it was there."""
         times = [when for when, _ in self.shots]
         ends = [*times[1:], times[-1] + LONGEST]
         delays = [round(100 * min(max(b - a, SHORTEST), LONGEST)) for a, b in zip(times, ends, strict=True)]
@@ -139,15 +140,15 @@ class Hand:
         self.film, self.page = film, film.page
 
     def part(self, name: str):
-        """A part of the panel by its class."""
+        """Return a part of the panel by its class."""
         return self.page.locator(f".ud-{name}").first
 
     def button(self, words: str):
-        """A button by what is on it."""
+        """Return a button by what is on it."""
         return self.page.locator(".ud-panel").get_by_role("button", name=words).first
 
     def menu(self, words: str):
-        """A menu by the word before it."""
+        """Return a menu by the word before it."""
         return self.page.locator(".ud-panel").get_by_label(words, exact=True).first
 
     def drag_k(self, stops: list[tuple[int, float]]) -> None:

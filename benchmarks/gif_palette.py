@@ -17,10 +17,10 @@ from PIL import Image
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from unitdrop.drawing import SweepFigure  # noqa: E402
-from unitdrop.export.gif import Encoder, shared_palette  # noqa: E402
-from unitdrop.readout import Readout  # noqa: E402
-from unitdrop.sweep import Sweep  # noqa: E402
+from unitdrop.drawing import SweepFigure
+from unitdrop.export.gif import Encoder, shared_palette
+from unitdrop.readout import Readout
+from unitdrop.sweep import Sweep
 
 DELAY = 8  # hundredths of a second
 

@@ -12,8 +12,8 @@ os.environ.setdefault("MKL_NUM_THREADS", "1")
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
-import pytest  # noqa: E402
-from hypothesis import settings  # noqa: E402
+import pytest
+from hypothesis import settings
 
 # On a busy machine a deadline tells of the machine, not of the code.
 settings.register_profile("local", deadline=None, max_examples=100)

@@ -137,7 +137,7 @@ def checkout(folder: Path) -> Path:
 
 
 def _flags(folder: Path, port: int, token: str) -> list[str]:
-    """What JupyterLab and Notebook 7 are told."""
+    """Return what JupyterLab and Notebook 7 are told."""
     flags = [
         "--no-browser",
         "--ip=127.0.0.1",
@@ -159,7 +159,7 @@ def _serving(
         paths = os.pathsep.join(filter(None, [str(package), os.environ.get("PYTHONPATH")]))
         environment = os.environ | _settings(Path(config), theme) | _offline(Path(config))
         log = Path(config) / "server.log"
-        with open(log, "wb") as output:
+        with log.open("wb") as output:
             server = subprocess.Popen(
                 command, stdout=output, stderr=output, cwd=folder, env=environment | {"PYTHONPATH": paths}
             )
@@ -171,8 +171,8 @@ def _serving(
 
 
 def _offline(folder: Path) -> dict[str, str]:
-    """An environment in which nothing is downloaded: a proxy where nobody listens, caches that are empty."""
-    proxies = {name: "http://127.0.0.1:9" for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY")}
+    """Return an environment that downloads nothing: a proxy where nobody listens, caches that are empty."""
+    proxies = dict.fromkeys(("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"), "http://127.0.0.1:9")
     proxies |= {"NO_PROXY": "127.0.0.1,localhost"}
     caches = {name: str(folder / name.lower()) for name in ("TORCH_HOME", "UNITDROP_CACHE")}
     return proxies | {name.lower(): value for name, value in proxies.items()} | caches

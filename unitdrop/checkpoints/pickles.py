@@ -1,4 +1,4 @@
-"""What a checkpoint's pickle would build, found out without building it.
+"""What a checkpoint's pickle would build, found out without building it: `outline`.
 
 A pickle is a program. `outline` follows it on a small stack machine of our own that holds placeholders where
 the program asks for tensors, and that knows only the few calls a state dict needs. Nothing from the file is
@@ -10,20 +10,21 @@ from __future__ import annotations
 import pickletools
 import re
 from collections import OrderedDict
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from math import prod
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import torch
 
+from unitdrop.checkpoints.calls import CALLS, HOOKS, check_key, is_native, is_size, odd_pickle
+from unitdrop.checkpoints.files import shown
+from unitdrop.checkpoints.placeholders import Global, NumpyType, Storage
 from unitdrop.errors import CheckpointError
 
+MAX_PICKLE = 16 << 20  # bytes; the pickle of a ResNet-152 with its optimizer takes under 1 MiB
 MAX_DEPTH = 64  # of containers in one another; a training script's own settings rarely pass 8
 MAX_STRING = 1 << 20  # characters of one string; logs and settings kept beside the weights are shorter
 _MAX_MARKS = 64
-_MAX_DIMENSIONS = 16
-_MAX_KEY = 1 << 60  # integers up to here hash to themselves, so that no file can choose many that collide
-_MAX_LENGTH = 1 << 48  # no tensor on any machine is as long; products of a few such cannot surprise torch
 
 _STORAGES = {
     "torch FloatStorage": torch.float32,
@@ -40,61 +41,14 @@ _STORAGES = {
     "torch ComplexDoubleStorage": torch.complex128,
 }
 _DTYPES = {f"torch {str(dtype).removeprefix('torch.')}" for dtype in _STORAGES.values()}
-_NUMPY_BYTES = {
-    "f8": 8,
-    "f4": 4,
-    "f2": 2,
-    "i8": 8,
-    "i4": 4,
-    "i2": 2,
-    "i1": 1,
-    "u8": 8,
-    "u4": 4,
-    "u2": 2,
-    "u1": 1,
-    "b1": 1,
-}
 
 
-@dataclass(frozen=True, slots=True)
-class Storage:
-    """A run of numbers that the file must hold: `numel` of them, named `key`."""
+def most_opcodes(tensors: int) -> int:
+    """Return how many opcodes the pickle of a checkpoint with so many weights may have.
 
-    key: str
-    dtype: torch.dtype
-    numel: int
-
-    @property
-    def nbytes(self) -> int:
-        """How many bytes the numbers take."""
-        return self.numel * self.dtype.itemsize
-
-
-@dataclass(frozen=True, slots=True)
-class Tensor:
-    """The placeholder of a tensor: what its shape and dtype would be."""
-
-    shape: tuple[int, ...]
-    dtype: torch.dtype
-
-
-@dataclass(frozen=True, slots=True)
-class _Global:
-    """A name the pickle asks for, `"module name"`. It is never looked up."""
-
-    name: str
-
-
-@dataclass(frozen=True, slots=True)
-class _NumpyType:
-    code: str
-
-
-class _Opaque:
-    """Something harmless of which only the presence matters."""
-
-
-_OPAQUE = _Opaque()
+    A tensor takes about 35, and there may be four for every weight.
+    """
+    return 50_000 + 200 * tensors
 
 
 @dataclass(frozen=True)
@@ -113,20 +67,6 @@ class Outline:
     storages: dict[str, Storage]
     numpy: bool
     long_strings: tuple[int, ...]
-
-
-def shown(text: object) -> str:
-    """What a file says, in a form and length fit for a message.
-
-    >>> shown("conv1.weight"), shown(["anything", "else"]), len(shown("x" * 999))
-    ("'conv1.weight'", 'a list', 60)
-    """
-    if not isinstance(text, (str, bytes, int)):
-        return f"a {type(text).__name__.strip('_')}"
-    if isinstance(text, int) and abs(text) > 1 << 64:
-        return f"a number of {text.bit_length()} bits"
-    short = repr(text[:61] if isinstance(text, (str, bytes)) else text)
-    return short if len(short) <= 60 else short[:57] + "..."
 
 
 def outline(stream: BinaryIO, *, limit: int, plain: bool = False) -> Outline:
@@ -159,8 +99,8 @@ def outline(stream: BinaryIO, *, limit: int, plain: bool = False) -> Outline:
     try:
         for count, (opcode, argument, position) in enumerate(pickletools.genops(stream)):
             if count >= limit:
-                raise _odd(f"its pickle has over {limit} opcodes")
-            machine.step(count, opcode.name, argument, position)
+                raise odd_pickle(f"its pickle has over {limit} opcodes")
+            machine.step(count, opcode.name, argument, position or 0)  # no stream in memory lacks one
         return machine.outline()
     except CheckpointError:
         raise
@@ -170,39 +110,20 @@ def outline(stream: BinaryIO, *, limit: int, plain: bool = False) -> Outline:
         ) from error
 
 
-def _odd(what: str) -> CheckpointError:
-    return CheckpointError(f"{what}; ask for the weights alone, as torch.save(model.state_dict(), ...)")
-
-
-def _is_size(value: object, most: int = _MAX_LENGTH) -> bool:
-    return type(value) is int and 0 <= value <= most  # a bool is not a size
-
-
-def _are_sizes(value: object) -> bool:
-    return type(value) is tuple and len(value) <= _MAX_DIMENSIONS and all(map(_is_size, value))
-
-
-def _check_key(key: object) -> None:
-    """Refuse dict keys whose hashing or comparing could be made to take for ever."""
-    if isinstance(key, (str, bytes)) or (isinstance(key, int) and abs(key) < _MAX_KEY):
-        return
-    raise _odd(f"its pickle has {shown(key)} as the key of a dict")
-
-
 @dataclass
 class _Machine:
     """The stack machine: `step` once for every opcode, then `outline`."""
 
     plain: bool
-    stack: list = field(default_factory=list)
-    marked: list = field(default_factory=list)  # the stacks below every MARK
-    memo: dict = field(default_factory=dict)
-    storages: dict = field(default_factory=dict)
-    hooks: list = field(default_factory=list)
-    long_strings: list = field(default_factory=list)
+    stack: list[Any] = field(default_factory=list)
+    marked: list[list[Any]] = field(default_factory=list)  # the stacks below every MARK
+    memo: dict[int, Any] = field(default_factory=dict)
+    storages: dict[str, Storage] = field(default_factory=dict)
+    hooks: list[OrderedDict] = field(default_factory=list)
+    long_strings: list[int] = field(default_factory=list)
     numpy: bool = False
 
-    def step(self, count: int, name: str, argument: object, position: int) -> None:
+    def step(self, count: int, name: str, argument: Any, position: int) -> None:
         """Do one opcode."""
         if (name == "PROTO") != (count == 0):
             raise CheckpointError("it is not a checkpoint of torch.save (its pickle does not begin like one)")
@@ -213,10 +134,10 @@ class _Machine:
         elif name in _ACTIONS:
             _ACTIONS[name](self, argument)
         elif name != "STOP":
-            raise _odd(f"its pickle uses the opcode {name}, which torch.save does not write")
+            raise odd_pickle(f"its pickle uses the opcode {name}, which torch.save does not write")
 
     def outline(self) -> Outline:
-        """What there is after the last opcode."""
+        """Return what there is after the last opcode."""
         (value,) = self.stack
         if self.marked or any(self.hooks):
             raise CheckpointError("its pickle is malformed (leftovers on its stack or in its hooks)")
@@ -225,102 +146,102 @@ class _Machine:
 
     # Opcodes
 
-    def push_literal(self, name: str, argument: object, position: int) -> None:
-        """A number or a string."""
+    def push_literal(self, name: str, argument: Any, position: int) -> None:
+        """Push a number or a string."""
         if isinstance(argument, str) and len(argument) > MAX_STRING:
-            raise _odd(f"its pickle has a string of {len(argument)} characters")
+            raise odd_pickle(f"its pickle has a string of {len(argument)} characters")
         if name == "BINSTRING":
             if not argument.isascii():
-                raise _odd("its pickle has a long byte string of Python 2 beyond ASCII")
+                raise odd_pickle("its pickle has a long byte string of Python 2 beyond ASCII")
             self.long_strings.append(position)
         self.stack.append(argument)
 
     def proto(self, version: int) -> None:
-        """The first opcode: the only protocol that torch reads safely is 2."""
+        """Refuse any protocol but 2, the only one that torch reads safely."""
         if version != 2:
             raise CheckpointError(
                 f"its pickle has protocol {version}; save it again with torch.save's own protocol, 2"
             )
 
     def global_(self, name: str) -> None:
-        """A function or class: none is looked up, few may be named."""
-        if self.plain or not (name in _CALLS or name in _STORAGES or name in _DTYPES):
+        """Push the name of a function or class: none is looked up, few may be named."""
+        if self.plain or not (name in CALLS or name in _STORAGES or name in _DTYPES):
             raise CheckpointError(
                 f"its pickle asks for {shown(name)}, which no state dict needs; it may be harmful: do not "
                 "open it by other means. If it is yours, save the weights alone: "
                 "torch.save(model.state_dict(), FILE)"
             )
         self.numpy |= name.startswith("numpy")
-        self.stack.append(_Global(name))
+        self.stack.append(Global(name))
 
     def mark(self, _) -> None:
         """Open a bracket."""
         if len(self.marked) >= _MAX_MARKS:
-            raise _odd(f"its pickle is nested over {_MAX_MARKS} deep")
+            raise odd_pickle(f"its pickle is nested over {_MAX_MARKS} deep")
         self.marked.append(self.stack)
         self.stack = []
 
-    def pop_mark(self) -> list:
-        """Close a bracket: what was pushed since it was opened."""
+    def pop_mark(self) -> list[Any]:
+        """Close a bracket; return what was pushed since it was opened."""
         items, self.stack = self.stack, self.marked.pop()
         return items
 
     def tuple_(self, _) -> None:
-        """All in the bracket as a tuple."""
+        """Push all in the bracket as a tuple."""
         items = tuple(self.pop_mark())
         self.stack.append(items)
 
     def tuple_of(self, count: int) -> None:
-        """The last `count` values as a tuple."""
+        """Make a tuple of the last `count` values."""
         if len(self.stack) < count:
             raise IndexError
         self.stack[-count:] = [tuple(self.stack[-count:])]
 
-    def extend(self, items: list) -> None:
+    def extend(self, items: list[Any]) -> None:
         """Add to the list on top."""
         if type(self.stack[-1]) is not list:
             raise CheckpointError("its pickle is malformed (it adds to what is not a list)")
         self.stack[-1].extend(items)
 
-    def assign(self, items: list) -> None:
+    def assign(self, items: list[Any]) -> None:
         """Set keys and values, alternating, in the dict on top."""
         target = self.stack[-1]
         if type(target) not in (dict, OrderedDict) or len(items) % 2:
             raise CheckpointError("its pickle is malformed (it sets keys of what is not a dict)")
         for key, value in zip(items[::2], items[1::2], strict=True):
-            _check_key(key)
+            check_key(key)
             target[key] = value
 
     def append(self, _) -> None:
-        """One more in a list."""
+        """Add one value to a list."""
         item = self.stack.pop()
         self.extend([item])
 
     def set_item(self, _) -> None:
-        """One more in a dict."""
+        """Set one key of a dict."""
         value, key = self.stack.pop(), self.stack.pop()
         self.assign([key, value])
 
     def get(self, index: int) -> None:
-        """Something seen before."""
+        """Push something seen before."""
         self.stack.append(self.memo[index])
 
     def put(self, index: int) -> None:
-        """Something to be seen again."""
+        """Remember what is on top under a number."""
         if index > 1 << 24:
-            raise _odd(f"its pickle numbers its objects up to {index}")
+            raise odd_pickle(f"its pickle numbers its objects up to {index}")
         self.memo[index] = self.stack[-1]
 
     def persistent(self, _) -> None:
-        """A storage, kept in the file outside the pickle."""
+        """Push a storage, which the file keeps outside the pickle."""
         identity = self.stack.pop()
         if self.plain or type(identity) is not tuple or len(identity) not in (5, 6):
             raise CheckpointError("its pickle is malformed (a reference to outside that is not a storage)")
         word, kind, key, place, numel, *view = identity
-        dtype = _STORAGES.get(kind.name) if isinstance(kind, _Global) else None
+        dtype = _STORAGES.get(kind.name) if isinstance(kind, Global) else None
         if word != "storage" or dtype is None or view not in ([], [None]):
             raise CheckpointError("its pickle is malformed (a reference to outside that is not a storage)")
-        if not (type(key) is str and key and len(key) <= 64 and _is_size(numel)):
+        if not (type(key) is str and key and len(key) <= 64 and is_size(numel)):
             raise CheckpointError(f"its storage {shown(key)} is of no usable size ({shown(numel)})")
         if type(place) is not str or not re.fullmatch(r"(?!meta)[a-z]{1,20}(:\d{1,3})?", place):
             raise CheckpointError(f"its storage {shown(key)} lies on {shown(place)}; save it from the CPU")
@@ -331,125 +252,30 @@ class _Machine:
         self.stack.append(found)
 
     def reduce(self, _) -> None:
-        """A call: replaced by what is known of its result."""
+        """Push what is known of the result of a call."""
         arguments, function = self.stack.pop(), self.stack.pop()
-        call = _CALLS.get(function.name) if isinstance(function, _Global) else None
+        name = function.name if isinstance(function, Global) else ""
+        call = CALLS.get(name)
         if call is None or type(arguments) is not tuple:
             raise CheckpointError("its pickle is malformed (it calls what is not a function)")
         try:
-            result = call(self, *arguments)
+            result = call(*arguments)
         except TypeError as error:  # too many or too few arguments
-            raise CheckpointError(f"its pickle calls {function.name!r} in an unknown way") from error
+            raise CheckpointError(f"its pickle calls {name!r} in an unknown way") from error
+        if name in HOOKS:
+            self.hooks.append(arguments[HOOKS[name]])
         self.stack.append(result)
 
     def build(self, _) -> None:
-        """Attributes of an object: of a state dict its `_metadata`, of a numpy dtype its byte order."""
+        """Set attributes: of a state dict its `_metadata`, of a numpy dtype its byte order."""
         state, target = self.stack.pop(), self.stack[-1]
         if type(target) is OrderedDict and type(state) is dict and set(state) <= {"_metadata"}:
             vars(target).update(state)
-        elif not (isinstance(target, _NumpyType) and _is_native(state)):
+        elif not (isinstance(target, NumpyType) and is_native(state)):
             raise CheckpointError(f"its pickle is malformed (attributes for {shown(target)})")
 
-    # Calls
 
-    def ordered_dict(self, pairs: object = ()) -> OrderedDict:
-        """`OrderedDict()`, or as Python 2 wrote it, `OrderedDict([[key, value], ...])`."""
-        if not isinstance(pairs, (list, tuple)) or not all(
-            isinstance(pair, (list, tuple)) and len(pair) == 2 for pair in pairs
-        ):
-            raise CheckpointError("its pickle is malformed (an OrderedDict of other things than pairs)")
-        for key, _ in pairs:
-            _check_key(key)
-        return OrderedDict(pairs)
-
-    def set_of(self, items: object) -> _Opaque:
-        """`set([...])` of plain keys."""
-        if type(items) is not list:
-            raise CheckpointError("its pickle is malformed (a set of what is not a list)")
-        for item in items:
-            _check_key(item)
-        return _OPAQUE
-
-    def tensor_v1(self, storage: object, offset: object, shape: object, stride: object) -> Tensor:
-        """`_rebuild_tensor`: refused unless each element lies in the storage, and no two in one place."""
-        if not (isinstance(storage, Storage) and _are_sizes(shape) and _are_sizes(stride)):
-            raise CheckpointError("its pickle has a tensor of impossible shape, stride or storage")
-        if len(shape) != len(stride) or not _is_size(offset):
-            raise CheckpointError("its pickle has a tensor of impossible shape, stride or offset")
-        numel = prod(shape)
-        last = offset + sum((size - 1) * step for size, step in zip(shape, stride, strict=True))
-        if offset > storage.numel or (numel and (last >= storage.numel or numel > storage.numel - offset)):
-            raise CheckpointError(
-                f"its pickle has a tensor of shape {shape} that its storage of {storage.numel} numbers "
-                "cannot hold; save a clone of it"
-            )
-        return Tensor(shape, storage.dtype)
-
-    def tensor_v2(self, storage, offset, shape, stride, gradient, hooks, metadata=None) -> Tensor:
-        """`_rebuild_tensor_v2`: without hooks, not conjugated."""
-        self.check_hooks(gradient, hooks)
-        if metadata is not None and not (type(metadata) is dict and not metadata):
-            raise CheckpointError("its pickle has a tensor that is conjugated lazily; save a clone of it")
-        return self.tensor_v1(storage, offset, shape, stride)
-
-    def parameter(self, data: object, gradient: object, hooks: object) -> Tensor:
-        """`_rebuild_parameter`."""
-        self.check_hooks(gradient, hooks)
-        if not isinstance(data, Tensor):
-            raise CheckpointError("its pickle has a parameter without a tensor")
-        return data
-
-    def check_hooks(self, gradient: object, hooks: object) -> None:
-        """No hooks, now or (they are looked at again when all is read) later."""
-        if type(gradient) is not bool or type(hooks) is not OrderedDict or hooks:
-            raise CheckpointError("its pickle has a tensor with hooks")
-        self.hooks.append(hooks)
-
-    def size(self, shape: object) -> tuple[int, ...]:
-        """`torch.Size`."""
-        if not _are_sizes(shape):
-            raise CheckpointError("its pickle has an impossible torch.Size")
-        return shape
-
-    def device(self, kind: object, index: object = 0) -> _Opaque:
-        """`torch.device`."""
-        if type(kind) is not str or len(kind) > 20 or not _is_size(index, 999):
-            raise CheckpointError("its pickle has an impossible torch.device")
-        return _OPAQUE
-
-    def encode(self, text: object, encoding: object) -> bytes:
-        """`_codecs.encode`, the way in which protocol 2 writes bytes."""
-        if type(text) is not str or encoding != "latin1":
-            raise CheckpointError(f"its pickle encodes {shown(text)} as {shown(encoding)}")
-        return text.encode("latin1")
-
-    def numpy_type(self, code: object, align: object, copy: object) -> _NumpyType:
-        """`numpy.dtype` of a plain number; `copy`, because numpy's own one must not be altered by `build`."""
-        if code not in _NUMPY_BYTES or align not in (False, 0) or copy not in (True, 1):
-            raise CheckpointError(f"its pickle has a numpy dtype {shown(code)}; keep plain numbers only")
-        return _NumpyType(code)
-
-    def numpy_scalar(self, dtype: object, data: object) -> _Opaque:
-        """A numpy number; Python 2 wrote its bytes as a string."""
-        if isinstance(data, str):
-            data = data.encode("latin1")
-        if not isinstance(dtype, _NumpyType) or type(data) is not bytes:
-            raise CheckpointError("its pickle has a numpy scalar that is not a number")
-        if len(data) != _NUMPY_BYTES[dtype.code]:
-            raise CheckpointError("its pickle has a numpy scalar of the wrong size")
-        return _OPAQUE
-
-
-def _is_native(state: object) -> bool:
-    """Whether this is the state of a numpy dtype that is little-endian and has nothing more to it."""
-    return (
-        type(state) is tuple
-        and all(item is None or type(item) in (int, str) for item in state)
-        and state in {(3, order, None, None, None, -1, -1, 0) for order in "<|"}
-    )
-
-
-def _check_depth(roots: list) -> None:
+def _check_depth(roots: list[Any]) -> None:
     """Refuse containers that are nested deeply or hold themselves: what walks them later may overflow."""
     depths: dict[int, int] = {}  # 0 while a container is being looked into
     todo = [(value, False) for value in roots]
@@ -463,13 +289,13 @@ def _check_depth(roots: list) -> None:
             todo.append((value, True))
             todo.extend((child, False) for child in children)
         elif depths.get(id(value)) == 0:
-            raise _odd("its pickle has a container that holds itself")
+            raise odd_pickle("its pickle has a container that holds itself")
         if depths.get(id(value), 0) > MAX_DEPTH:
-            raise _odd(f"its pickle is nested over {MAX_DEPTH} deep")
+            raise odd_pickle(f"its pickle is nested over {MAX_DEPTH} deep")
 
 
-def _children(value: object) -> list:
-    """What a container holds, if it is one."""
+def _children(value: object) -> list[Any]:
+    """Return what a container holds; nothing if it is none."""
     if isinstance(value, (list, tuple)):
         return list(value)
     if isinstance(value, OrderedDict):
@@ -477,10 +303,17 @@ def _children(value: object) -> list:
     return list(value.values()) if isinstance(value, dict) else []
 
 
-_LITERALS = frozenset(
-    "BININT BININT1 BININT2 BINFLOAT LONG1 BINUNICODE SHORT_BINSTRING BINSTRING".split()
-)  # BINSTRING is what Python 2 wrote for strings of over 255 bytes
-_FRESH = {
+_LITERALS = {
+    "BININT",
+    "BININT1",
+    "BININT2",
+    "BINFLOAT",
+    "LONG1",
+    "BINUNICODE",
+    "SHORT_BINSTRING",
+    "BINSTRING",  # what Python 2 wrote for strings of over 255 bytes
+}
+_FRESH: dict[str, Callable[[], object]] = {
     "NONE": lambda: None,
     "NEWTRUE": lambda: True,
     "NEWFALSE": lambda: False,
@@ -488,7 +321,7 @@ _FRESH = {
     "EMPTY_LIST": list,
     "EMPTY_DICT": dict,
 }
-_ACTIONS = {
+_ACTIONS: dict[str, Callable[[_Machine, Any], None]] = {
     "PROTO": _Machine.proto,
     "GLOBAL": _Machine.global_,
     "MARK": _Machine.mark,
@@ -507,18 +340,4 @@ _ACTIONS = {
     "BINPERSID": _Machine.persistent,
     "REDUCE": _Machine.reduce,
     "BUILD": _Machine.build,
-}
-_CALLS = {
-    "collections OrderedDict": _Machine.ordered_dict,
-    "__builtin__ set": _Machine.set_of,
-    "builtins set": _Machine.set_of,
-    "torch._utils _rebuild_tensor": _Machine.tensor_v1,
-    "torch._utils _rebuild_tensor_v2": _Machine.tensor_v2,
-    "torch._utils _rebuild_parameter": _Machine.parameter,
-    "torch Size": _Machine.size,
-    "torch device": _Machine.device,
-    "_codecs encode": _Machine.encode,
-    "numpy dtype": _Machine.numpy_type,
-    "numpy.core.multiarray scalar": _Machine.numpy_scalar,
-    "numpy._core.multiarray scalar": _Machine.numpy_scalar,
 }

@@ -1,4 +1,4 @@
-"""The layout of zip files as torch >= 1.6 writes them.
+"""The zip files of torch >= 1.6, and their layout: `read_zip`.
 
 Python's zipfile and torch's own reader both take files that others see differently (two directories, bytes
 before the first entry, names that differ in case only). So the layout is read here, and only files are taken
@@ -15,7 +15,12 @@ import zlib
 from collections.abc import Mapping
 from typing import BinaryIO, NamedTuple
 
-from unitdrop.checkpoints.pickles import shown
+import torch
+
+from unitdrop.checkpoints.files import read_at, shown
+from unitdrop.checkpoints.pickles import MAX_PICKLE, most_opcodes, outline
+from unitdrop.checkpoints.torch_load import read_torch
+from unitdrop.checkpoints.wanted import Wanted
 from unitdrop.errors import CheckpointError
 
 MAX_DIRECTORY = 16 << 20  # bytes
@@ -28,7 +33,7 @@ _FULL, _FULL64 = 0xFFFF, 0xFFFFFFFF  # "too large for here: see the 64-bit field
 _SIZES_LATER = 8  # the flag of entries whose size follows their data
 
 
-class Entry(NamedTuple):
+class ZipEntry(NamedTuple):
     """A file in a zip: its data begin at `start`."""
 
     name: str
@@ -40,8 +45,33 @@ class Entry(NamedTuple):
     start: int = 0
 
 
-def read_entries(file: BinaryIO, size: int, most: int) -> dict[str, Entry]:
-    """The entries of a zip of torch.save, at most `most`, by their names without the folder they all lie in.
+def read_zip(file: BinaryIO, size: int, wanted: Wanted) -> dict[str, torch.Tensor]:
+    """Return the wanted tensors of a zip of torch.save of `size` bytes.
+
+    Raises
+    ------
+    CheckpointError
+        The file is damaged, unsafe to read, or does not hold what is wanted.
+    """
+    entries = read_entries(file, size, 1_000 + 10 * len(wanted.like))
+    pickle = entries["data.pkl"]
+    if pickle.size > MAX_PICKLE:
+        raise CheckpointError(f"its pickle has {pickle.size} bytes, over the {MAX_PICKLE} that are read")
+    stream = io.BytesIO(read_at(file, pickle.start, pickle.size))
+    found = outline(stream, limit=most_opcodes(len(wanted.like)))
+    if found.long_strings:
+        raise CheckpointError("its pickle has strings of Python 2, which no zip of torch.save has")
+    for storage in found.storages.values():
+        entry = entries.get(f"data/{storage.key}")
+        if entry is None or entry.size < storage.nbytes:
+            raise CheckpointError(f"it lacks the data of its storage {shown(storage.key)}; download it again")
+    for entry in entries.values():
+        _check_sum(file, entry)
+    return read_torch(file, found, wanted)
+
+
+def read_entries(file: BinaryIO, size: int, most: int) -> dict[str, ZipEntry]:
+    """Return the entries of a zip of torch.save, at most `most`, by their names without their common folder.
 
     Raises
     ------
@@ -69,7 +99,7 @@ def read_entries(file: BinaryIO, size: int, most: int) -> dict[str, Entry]:
     return entries
 
 
-def _check_stored(entries: list[Entry]) -> None:
+def _check_stored(entries: list[ZipEntry]) -> None:
     """Refuse programs of TorchScript, and what would grow when it is unpacked."""
     inner = [entry.name.partition("/")[2] for entry in entries]
     if any(name == "constants.pkl" or name.startswith("code/") for name in inner):
@@ -88,7 +118,7 @@ def _odd_zip(what: str) -> CheckpointError:
 
 
 def _directory(file: BinaryIO, size: int) -> tuple[int, int, int]:
-    """The number of entries in the zip's directory, where it begins, and its length."""
+    """Return the number of entries in the zip's directory, where it begins, and its length."""
     if size < _END.size:
         raise CheckpointError("its zip is cut short; download it again")
     before = min(size - _END.size, _LOCATOR.size + _END64.size)
@@ -106,7 +136,7 @@ def _directory(file: BinaryIO, size: int) -> tuple[int, int, int]:
 
 
 def _directory64(tail: bytes, size: int, short: tuple[int, ...]) -> tuple[int, tuple[int, ...]]:
-    """Where the end of the directory begins, and its numbers, from the 64-bit record that is found there."""
+    """Return where the end of the directory begins, and the numbers in the 64-bit record there."""
     if len(tail) < _END.size + _LOCATOR.size + _END64.size:
         raise _odd_zip("its 64-bit directory is cut short")
     _, disk, offset, disks = _LOCATOR.unpack_from(tail, _END64.size)
@@ -120,8 +150,8 @@ def _directory64(tail: bytes, size: int, short: tuple[int, ...]) -> tuple[int, t
     return end, tuple(found)
 
 
-def _central(directory: BinaryIO) -> Entry:
-    """The next entry of the directory."""
+def _central(directory: BinaryIO) -> ZipEntry:
+    """Return the next entry of the directory."""
     fields = _CENTRAL.unpack(read_at(directory, directory.tell(), _CENTRAL.size))
     mark, _, _, flags, method, _, _, crc, packed, size, letters, extra, comment, disk, _, _, header = fields
     name = read_at(directory, directory.tell(), letters).decode("utf-8")
@@ -133,11 +163,11 @@ def _central(directory: BinaryIO) -> Entry:
         raise _odd_zip(f"its entry {shown(name)} is encrypted or has unknown flags")
     if not method and packed != size:
         raise _odd_zip(f"its entry {shown(name)} has two sizes")
-    return Entry(name, size, crc, flags, method, header)
+    return ZipEntry(name, size, crc, flags, method, header)
 
 
 def _wide(numbers: list[int], extra: bytes) -> list[int]:
-    """Numbers of the directory, those that do not fit into 32 bits taken from the extra field."""
+    """Return numbers of the directory, those that do not fit into 32 bits from the extra field."""
     full = numbers.count(_FULL64)
     if not full and not extra:
         return numbers
@@ -147,7 +177,7 @@ def _wide(numbers: list[int], extra: bytes) -> list[int]:
     return [next(wide) if number == _FULL64 else number for number in numbers]
 
 
-def _local(file: BinaryIO, entry: Entry, position: int, most: int) -> tuple[Entry, int]:
+def _local(file: BinaryIO, entry: ZipEntry, position: int, most: int) -> tuple[ZipEntry, int]:
     """Check an entry where it lies; return it with the start of its data, and where the next one begins."""
     fields = _LOCAL.unpack(read_at(file, entry.header, _LOCAL.size))
     mark, _, flags, method, _, _, crc, packed, size, letters, extra = fields
@@ -169,7 +199,7 @@ def _local(file: BinaryIO, entry: Entry, position: int, most: int) -> tuple[Entr
     return entry._replace(start=start), end
 
 
-def _descriptor(file: BinaryIO, entry: Entry, offset: int) -> int:
+def _descriptor(file: BinaryIO, entry: ZipEntry, offset: int) -> int:
     """Check the sizes that follow the data of an entry; return how many bytes they take."""
     layout = struct.Struct("<4sLQQ" if max(entry.header, entry.size) >= _FULL64 else "<4s3L")
     found = layout.unpack(read_at(file, offset, layout.size))
@@ -179,7 +209,7 @@ def _descriptor(file: BinaryIO, entry: Entry, offset: int) -> int:
 
 
 def _inner_name(name: str, first: str) -> str:
-    """The name of an entry without the top folder, in lower case: to torch's reader capitals are the same."""
+    """Return an entry's name without the top folder, in lower case: torch's reader sees no difference."""
     top, _, inner = name.partition("/")
     if top != first.partition("/")[0] or not inner:
         raise _odd_zip(f"{shown(name)} lies outside the one folder")
@@ -195,7 +225,7 @@ _SMALL = {
 }
 
 
-def _check_records(file: BinaryIO, entries: Mapping[str, Entry]) -> None:
+def _check_records(file: BinaryIO, entries: Mapping[str, ZipEntry]) -> None:
     """Refuse a zip that holds anything else than torch.save puts into it."""
     if "data.pkl" not in entries or "version" not in entries:
         raise CheckpointError("it is a zip, but not of torch.save (it has no data.pkl or no version)")
@@ -207,7 +237,7 @@ def _check_records(file: BinaryIO, entries: Mapping[str, Entry]) -> None:
             raise CheckpointError(f"its zip holds {shown(name)}, which torch.save does not write")
 
 
-def check_sum(file: BinaryIO, entry: Entry) -> None:
+def _check_sum(file: BinaryIO, entry: ZipEntry) -> None:
     """Refuse data that were damaged on their way; torch can be told to write 0 for the sum."""
     if not entry.crc:
         return
@@ -217,12 +247,3 @@ def check_sum(file: BinaryIO, entry: Entry) -> None:
         crc, left = zlib.crc32(block, crc), left - len(block)
     if left or crc != entry.crc:
         raise CheckpointError(f"its entry {shown(entry.name)} is damaged; download it again")
-
-
-def read_at(file: BinaryIO, offset: int, count: int) -> bytes:
-    """`count` bytes of a file, all of which must be there."""
-    file.seek(offset)
-    data = file.read(count)
-    if len(data) != count:
-        raise CheckpointError("it ends too early; download it again")
-    return data

@@ -1,0 +1,96 @@
+"""Opening and reading a file that may be anything, and quoting what it says: `opened`, `read_at`, `shown`."""
+
+from __future__ import annotations
+
+import io
+import os
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import BinaryIO
+
+from unitdrop.errors import CheckpointError
+
+
+def shown(text: object) -> str:
+    """Return what a file says, in a form and length fit for a message.
+
+    Examples
+    --------
+    >>> shown("conv1.weight"), shown(["anything", "else"]), len(shown("x" * 999))
+    ("'conv1.weight'", 'a list', 60)
+    """
+    if not isinstance(text, (str, bytes, int)):
+        return f"a {type(text).__name__.strip('_')}"
+    if isinstance(text, int) and abs(text) > 1 << 64:
+        return f"a number of {text.bit_length()} bits"
+    short = repr(text[:61] if isinstance(text, (str, bytes)) else text)
+    return short if len(short) <= 60 else short[:57] + "..."
+
+
+def shown_path(path: object) -> str:
+    """Return the file's name for a message; of a long path the end, which tells more.
+
+    Examples
+    --------
+    >>> shown_path("nets/net.pth"), shown_path(None), len(shown_path("x" * 999))
+    ("'nets/net.pth'", "'NoneType'", 102)
+    """
+    text = os.fsdecode(path) if isinstance(path, (str, bytes, os.PathLike)) else type(path).__name__
+    return repr(text if len(text) <= 100 else f"...{text[-97:]}")
+
+
+@contextmanager
+def opened(path: str | os.PathLike, limit: int) -> Iterator[tuple[io.BufferedReader, int]]:
+    """Open a regular file of at most `limit` bytes, without waiting for anything that is not one.
+
+    Gives the file and its size in bytes.
+
+    Raises
+    ------
+    CheckpointError
+        There is no such file, it may not be read, is not a regular one, or is too large.
+    """
+    try:
+        # Looked at before it is opened, since opening a device can do things, and once more when it is open.
+        _check_regular(os.stat(path))  # noqa: PTH116 (to Path, "" is the folder one is in)
+        flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
+        file = os.fdopen(os.open(path, flags), "rb")
+    except FileNotFoundError:
+        raise CheckpointError("there is no such file; check the path") from None
+    except PermissionError:
+        raise CheckpointError("it may not be read; check its permissions") from None
+    except (OSError, TypeError, ValueError) as error:
+        if isinstance(error, CheckpointError):
+            raise
+        raise CheckpointError("cannot be opened; give the path of a file") from error
+    with file:
+        size = _check_regular(os.fstat(file.fileno())).st_size
+        if size > limit:
+            raise CheckpointError(
+                f"it has {size} bytes, over the {limit} (64 MiB + 16 times the network) that are read; "
+                "give the weights alone"
+            )
+        yield file, size
+
+
+def _check_regular(status: os.stat_result) -> os.stat_result:
+    if not stat.S_ISREG(status.st_mode):
+        kind = "a folder" if stat.S_ISDIR(status.st_mode) else "not a regular file"
+        raise CheckpointError(f"it is {kind}; give the path of a file of weights")
+    return status
+
+
+def read_at(file: BinaryIO, offset: int, count: int) -> bytes:
+    """Return `count` bytes of a file from `offset` on.
+
+    Raises
+    ------
+    CheckpointError
+        Not all of them are there.
+    """
+    file.seek(offset)
+    data = file.read(count)
+    if len(data) != count:
+        raise CheckpointError("it ends too early; download it again")
+    return data

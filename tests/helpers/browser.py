@@ -6,6 +6,7 @@ beyond this machine, and is gone when the `with` block ends, on every path.
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import os
 import secrets
@@ -38,9 +39,7 @@ def missing() -> str:
     """Say what is not here for a browser test, or nothing; where the test is required, run it regardless."""
     if os.environ.get("UNITDROP_BROWSER") == "required":
         return ""
-    try:
-        import playwright.sync_api  # noqa: F401
-    except ImportError:
+    if importlib.util.find_spec("playwright") is None:
         return "playwright is not installed (pip install -r requirements-test.txt)"
     return "" if CHROMIUM else "no Chromium found (Debian: apt-get install chromium)"
 

@@ -55,6 +55,14 @@ def test_ci_can_be_run():
     subprocess.run(["bash", "-n", ROOT / ".ci" / "run"], check=True)
 
 
+def test_ci_checks_the_code_as_a_commit_does_and_ends_with_the_line_of_pytest():
+    hooks = re.findall(r"^ +entry: (.+)$", text(".pre-commit-config.yaml"), re.MULTILINE)
+    script = text(".ci/run").splitlines()
+    checks = [line.removeprefix(".venv/bin/") for line in script if line.startswith(".venv/bin/")]
+    assert checks == hooks and {"ruff check .", "ruff format --check .", "pyright", "oxlint"} <= set(hooks)
+    assert script[-1].startswith('tail -n 1 "$log"')
+
+
 @pytest.mark.parametrize(("requirement", "why"), EVERY, ids=lambda part: getattr(part, "name", ""))
 def test_every_requirement_has_a_floor_a_cap_and_a_reason(requirement, why):
     operators = sorted(part.operator for part in requirement.specifier)
@@ -122,6 +130,19 @@ def test_notebooks_are_committed_without_widget_state(notebook):
     assert notebook.stat().st_size < 1_000_000
 
 
+def files_in(package):
+    """Every file of a package's folder, by its path in there, without what Python leaves."""
+    paths = (path.relative_to(package) for path in package.rglob("*") if path.is_file())
+    return {path.as_posix() for path in paths if "__pycache__" not in path.parts}
+
+
+def test_every_kind_of_file_in_the_package_comes_along():
+    [patterns] = SETTINGS["tool"]["setuptools"]["package-data"].values()
+    others = {Path(file) for file in files_in(ROOT / "unitdrop") if not file.endswith(".py")}
+    assert {"py.typed", "__init__.pyi"} <= {path.name for path in others}
+    assert [path for path in others if not any(path.match(pattern) for pattern in patterns)] == []
+
+
 @pytest.mark.slow
 def test_an_installed_copy_works_without_the_repository(tmp_path):
     environment = {**os.environ, "PYTHONPATH": str(tmp_path / "lib"), "PYTHONDONTWRITEBYTECODE": "1"}
@@ -144,4 +165,4 @@ def test_an_installed_copy_works_without_the_repository(tmp_path):
     assert json.loads(unitdrop_m("sweep", image, "--json").stdout)["units"] == 256
     no_notebook = unitdrop_m("lab")
     assert no_notebook.returncode == 2 and "get a copy of the repository" in no_notebook.stderr
-    assert (tmp_path / "lib" / "unitdrop" / "scenes" / "MODEL_CARD.md").is_file()
+    assert files_in(tmp_path / "lib" / "unitdrop") == files_in(ROOT / "unitdrop")

@@ -22,7 +22,7 @@ _LONGEST_DELAY = 0xFFFF
 
 
 def cells_of(pixels: np.ndarray) -> np.ndarray:
-    """Number the cell of each pixel: (H, W, 3) uint8 to (H, W) uint16, red in the high bits."""
+    """Return the number of each pixel's cell: (H, W, 3) uint8 to (H, W) uint16, red in the high bits."""
     return cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR565).view(np.uint16)[..., 0]
 
 

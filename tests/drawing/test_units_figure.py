@@ -137,7 +137,7 @@ def test_every_artist_is_made_once(picture):
 
 @pytest.mark.parametrize("size", [(960, 330), (700, 241)])
 @pytest.mark.parametrize("count", [1, 8, 10])
-def test_words_neither_leave_thesheet_nor_overlap_however_long_the_labels(size, count):
+def test_words_neither_leave_the_sheet_nor_overlap_however_long_the_labels(size, count):
     labels = tuple(f"{letter * 3} scene with a name of many words {letter}" for letter in "WMABC")
     rng = np.random.default_rng(0)
     weight, image = -rng.exponential(1e-4, (5, 2048)), np.zeros((30, 50, 3), np.uint8)

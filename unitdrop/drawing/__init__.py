@@ -13,6 +13,7 @@ A new option of a sweep's picture is a field of `unitdrop.plan.View` and a line 
 from unitdrop.drawing.figure import LARGEST, SMALLEST
 from unitdrop.drawing.layout import HEIGHT, NARROW, WIDTH
 from unitdrop.drawing.sweep_figure import SweepFigure
+from unitdrop.drawing.tiles import ROW_HEIGHT
 from unitdrop.drawing.units_figure import UnitsFigure
 
-__all__ = ["HEIGHT", "LARGEST", "NARROW", "SMALLEST", "WIDTH", "SweepFigure", "UnitsFigure"]
+__all__ = ["HEIGHT", "LARGEST", "NARROW", "ROW_HEIGHT", "SMALLEST", "WIDTH", "SweepFigure", "UnitsFigure"]

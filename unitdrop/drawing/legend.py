@@ -7,7 +7,7 @@ from unitdrop.drawing.sheet import Sheet
 from unitdrop.drawing.style import BAND, GREY, REST, STROKES, line, patch, tint
 from unitdrop.plan import Plan
 
-STEP, SAMPLE, GAP = 21, 20, 26  # from row to row, width of a sample, from its left end to its name
+STEP, SAMPLE, NAME_LEFT = 21, 20, 26  # from row to row, width of a sample, from its left end to its name
 
 
 class Legend:
@@ -27,7 +27,7 @@ class Legend:
         axes = sheet.axes(left, top - 12, SAMPLE, STEP * 7)
         axes.set(xlim=(0, SAMPLE), ylim=(STEP * 7, 0))
         self._samples = [sheet.add(axes, line(s.colour, s.width, s.dashes)) for s in STROKES]
-        x = left + GAP
+        x = left + NAME_LEFT
         self.names = [sheet.text(x, top, 9, bold=i == 0) for i in range(len(STROKES))]
         self.tints = [sheet.add(axes, patch(tint(s.colour))) for s in STROKES]
         self._patch = sheet.add(axes, patch(BAND))

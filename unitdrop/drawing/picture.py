@@ -57,7 +57,7 @@ class Picture:
         """Write the title, what stands under the colour bar, and the caption."""
         before, name = _title(moment)
         self._title.set_text(self._sheet.fit(name, self._layout.title.room, 11, bold=True, before=before))
-        notes = (*_ticks(moment), *in_lines(_caption(moment), len(self._layout.caption)))
+        notes = (*_ticks(moment), *in_lines(_meaning(moment), len(self._layout.caption)))
         for text, note in zip(self.notes, notes, strict=True):
             text.set_text(note)
 
@@ -77,7 +77,7 @@ def _title(moment: Moment) -> tuple[str, str]:
     return f"{what}: ", moment.label(moment.shown)
 
 
-def _caption(moment: Moment) -> tuple[str, str]:
+def _meaning(moment: Moment) -> tuple[str, str]:
     """Return what the colours mean, and what a unit's map comes to for the target."""
     view, readout = moment.view, moment.plan.sweep.readout
     if view.unit is None:

@@ -17,7 +17,7 @@ from PIL import Image
 
 from unitdrop.drawing.letters import Letters
 from unitdrop.drawing.style import INK, PAPER, font
-from unitdrop.drawing.words import longest, printable
+from unitdrop.drawing.words import as_glyphs, longest
 
 Drawable = TypeVar("Drawable", bound=Line2D | Patch)
 
@@ -167,7 +167,7 @@ class Sheet:
         if key not in self._fitted:
             if len(self._fitted) > 4096:
                 self._fitted.clear()
-            self._fitted[key] = before + self._cut(printable(label), width, size, bold, before)
+            self._fitted[key] = before + self._cut(as_glyphs(label), width, size, bold, before)
         return self._fitted[key]
 
     def measure(self, text: str, size: float, bold: bool = False) -> float:

@@ -27,16 +27,16 @@ import numpy as np
 
 from unitdrop.drawing.bars import Bars
 from unitdrop.drawing.curves import Curves
-from unitdrop.drawing.figure import LARGEST, SMALLEST, BaseFigure
+from unitdrop.drawing.figure import BaseFigure
 from unitdrop.drawing.header import Header
-from unitdrop.drawing.layout import HEIGHT, NARROW, WIDTH, layout_for
+from unitdrop.drawing.layout import HEIGHT, WIDTH, layout_for
 from unitdrop.drawing.moment import Moment
 from unitdrop.drawing.picture import Picture
 from unitdrop.drawing.sheet import Sheet
 from unitdrop.plan import Plan, View, make_plan
 from unitdrop.sweep import Sweep, Window
 
-__all__ = ["HEIGHT", "LARGEST", "NARROW", "SMALLEST", "WIDTH", "SweepDrawing", "SweepFigure"]
+__all__ = ["SweepDrawing", "SweepFigure"]
 
 REACH = 12  # design pixels by which a click on the curve may miss it
 #: Fields of a `View` that change nothing in the background, or only by what `_key` says of them: the map is
@@ -45,7 +45,7 @@ MOVING = {"cam", "cmap", "opacity", "scale", "unit", "end"}
 
 
 @dataclass(frozen=True)
-class _Background:
+class _SweepBackground:
     """The pixels of all that stays put while k moves, and what they are of."""
 
     plan: Plan
@@ -79,7 +79,7 @@ class SweepDrawing:
         self.header, self.picture = Header(self.sheet, layout), Picture(self.sheet, layout)
         self.bars, self.curves = Bars(self.sheet, layout), Curves(self.sheet, layout)
         self._parts = (self.header, self.picture, self.bars, self.curves)
-        self._background: _Background | None = None
+        self._background: _SweepBackground | None = None
 
     def show(self, sweep: Sweep, top: int, bottom: int, view: View) -> np.ndarray:
         """Draw one window: (height, width, 3) uint8; ValueError if the sweep has no such window."""
@@ -90,7 +90,7 @@ class SweepDrawing:
             part.update(moment)
         return self.sheet.compose(background.pixels, lambda canvas: self.picture.paste(canvas, moment))
 
-    def _background_of(self, sweep: Sweep, top: int, bottom: int, view: View) -> _Background:
+    def _background_of(self, sweep: Sweep, top: int, bottom: int, view: View) -> _SweepBackground:
         """Return the background of a window, drawing it if it is not that of the last picture."""
         key, last = _key(Window.of(top, bottom, view.follows(top, bottom)), view), self._background
         if last is not None and last.plan.sweep is sweep and last.key == key:
@@ -100,7 +100,7 @@ class SweepDrawing:
         self.sheet.tell_apart(sweep.readout.labels)
         for part in self._parts:
             part.lay_out(plan, view)
-        self._background = _Background(plan, key, self.sheet.redraw())
+        self._background = _SweepBackground(plan, key, self.sheet.redraw())
         return self._background
 
 

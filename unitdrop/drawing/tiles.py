@@ -25,7 +25,7 @@ PICTURE, TALL = 92, 92  # its top and its height
 NUMBERS = (201, 216, 231)
 CLASSES = (252, 267, 282)
 FRAME = (38, 252)  # top and height of all that belongs to a tile
-SIZE = 8.5
+TEXT_SIZE = 8.5
 
 NOTES = (
     "Each unit's own activation over the image; colours from 0 to that unit's own maximum. "
@@ -70,15 +70,15 @@ class Tile:
         self._sheet = sheet
         self._ground = sheet.add(canvas, patch(TRAY))
         self._rank = sheet.text(0, RANK, 9.5, bold=True, ha="center")
-        self._name = sheet.text(0, NAME, SIZE, color=GREY, ha="center")
-        self._numbers = [sheet.text(0, y, SIZE, ha="center") for y in NUMBERS]
-        self._classes = [sheet.text(0, y, SIZE, ha="center") for y in CLASSES]
+        self._name = sheet.text(0, NAME, TEXT_SIZE, color=GREY, ha="center")
+        self._numbers = [sheet.text(0, y, TEXT_SIZE, ha="center") for y in NUMBERS]
+        self._classes = [sheet.text(0, y, TEXT_SIZE, ha="center") for y in CLASSES]
         self._veil = sheet.add(canvas, patch(PAPER, zorder=3), moving=True)
         self._veil.set_alpha(0.62)
         self.cross = [sheet.add(canvas, line(LOST, 1.6, zorder=4), moving=True) for _ in range(2)]
         self._frame = sheet.add(canvas, patch("none", INK, 2.0, zorder=5), moving=True)
         self._mark = sheet.add(canvas, patch("none", TARGET, 4.0, zorder=6), moving=True)
-        self._state = sheet.text(0, STATE, SIZE, bold=True, ha="center", moving=True)
+        self._state = sheet.text(0, STATE, TEXT_SIZE, bold=True, ha="center", moving=True)
         self.box: Box = (0, 0, 0, 0)
 
     @property
@@ -114,8 +114,8 @@ class Tile:
             label, weight = unit.serves[i] if i < len(unit.serves) else ("", 0.0)
             own = (label, weight) == (target, unit.weight)  # labels alone may repeat
             mark = f"{DIAMOND} " if own else ""
-            text.set(text=self._sheet.fit(label, width, SIZE, own, mark), color=TARGET if own else INK)
-            text.set_fontproperties(font(SIZE, own))
+            text.set(text=self._sheet.fit(label, width, TEXT_SIZE, own, mark), color=TARGET if own else INK)
+            text.set_fontproperties(font(TEXT_SIZE, own))
 
     def update(self, unit: Unit, place: Box, looked: bool) -> None:
         """Mark what the window does to the unit; ``place`` is its image's, in design pixels."""
@@ -151,10 +151,10 @@ class TileRow:
             (*NUMBERS, CLASSES[0]), ("weight", "mean activation", "contribution", "serves most"), strict=True
         )
         for y, words in named:
-            sheet.text(MARGIN, y, SIZE, color=GREY).set_text(words)
+            sheet.text(MARGIN, y, TEXT_SIZE, color=GREY).set_text(words)
         for y, words in zip((306, 320), (NOTES[not self._broad], NOTES[-1]), strict=True):
-            text = sheet.text(MARGIN, y, SIZE, color=GREY)
-            text.set_text(sheet.fit(words, self._right - MARGIN, SIZE))
+            text = sheet.text(MARGIN, y, TEXT_SIZE, color=GREY)
+            text.set_text(sheet.fit(words, self._right - MARGIN, TEXT_SIZE))
         canvas = sheet.axes(0, 0, *sheet.design)
         canvas.set(xlim=(0, sheet.design[0]), ylim=(ROW_HEIGHT, 0))
         for y in (NUMBERS[0] - 12, CLASSES[0] - 13):

@@ -24,7 +24,7 @@ OPACITY = 0.75
 
 
 @dataclass(frozen=True)
-class _Background:
+class _RowBackground:
     """The pixels of all that stays put while k moves, and what they are of."""
 
     sweep: Sweep
@@ -45,7 +45,7 @@ class UnitsDrawing:
     def __init__(self, width: int, height: int) -> None:
         self.sheet = Sheet(width, height, row_design(width, height))
         self.row = TileRow(self.sheet)
-        self._background: _Background | None = None
+        self._background: _RowBackground | None = None
 
     def show(
         self, sweep: Sweep, shown: tuple[Unit, ...], count: int, cmap: str, looked: int | None
@@ -65,7 +65,7 @@ class UnitsDrawing:
 
         return self.sheet.compose(background.pixels, paste)
 
-    def _background_of(self, sweep: Sweep, shown: tuple[Unit, ...], count: int) -> _Background:
+    def _background_of(self, sweep: Sweep, shown: tuple[Unit, ...], count: int) -> _RowBackground:
         """Return the background of these units, drawing it if it is not that of the last picture."""
         ranks, last = (shown[0].rank, count), self._background
         if last is not None and last.sweep is sweep and last.ranks == ranks:
@@ -75,7 +75,7 @@ class UnitsDrawing:
         self.row.lay_out(sweep, shown, count)
         boxes = [tile.box for tile in self.row.tiles[: len(shown)]]
         places = tuple(self.sheet.place(sweep.readout.image, box) for box in boxes)
-        self._background = _Background(sweep, ranks, places, self.sheet.redraw())
+        self._background = _RowBackground(sweep, ranks, places, self.sheet.redraw())
         return self._background
 
 

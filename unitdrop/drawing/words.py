@@ -1,4 +1,4 @@
-"""What is written in a picture: numbers for people, labels made printable, and texts cut to a room."""
+"""What is written in a picture: numbers for people, labels in glyphs of the font, and texts cut to a room."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ def ranked_by(sweep: Sweep) -> str:
     return f"random order, seed {sweep.seed}" if sweep.rank == "random" else f"ranked by {sweep.rank}"
 
 
-def printable(text: str) -> str:
+def as_glyphs(text: str) -> str:
     """Return a text as one line of glyphs that the font has.
 
     So no label can break the layout or make matplotlib warn.
 
-    >>> printable(" two words ") + printable(chr(0x65E5))
+    >>> as_glyphs(" two words ") + as_glyphs(chr(0x65E5))
     'two words□'
     """
     known = get_font(findfont(FontProperties(family=FAMILY))).get_charmap()

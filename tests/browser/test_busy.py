@@ -14,7 +14,7 @@ reason = browser.missing()
 pytestmark = pytest.mark.skipif(bool(reason), reason=f"no browser test: {reason}")
 
 BUSY = "import time; time.sleep(%d); print('slept')"
-TELL = "import json; print('state', json.dumps([panel.state.k, panel._controls.k.value]))"
+TELL = "import json; print('state', json.dumps([panel.state.k, panel.controls.k.value]))"
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ from ipywidgets.widgets.widget import Widget, _put_buffers
 from PIL import Image
 
 from unitdrop.images import load_image
-from unitdrop.panel.controls import _family
+from unitdrop.panel.toolkit import family
 from unitdrop.readout import Readout
 
 SIZE = (320, 180)
@@ -58,18 +58,35 @@ def png(pixels):
 
 def seen(a_panel):
     """The bytes of what a panel shows: the picture, that beside it, the row of units."""
-    controls = a_panel._controls
+    controls = a_panel.controls
     return tuple(bytes(frame.value) for frame in (controls.frame, controls.beside_frame, controls.tiles))
 
 
 def shown(a_panel):
     """What the controls say of the fields of the state."""
-    return {name: widget.value for widget, name in a_panel._controls.watched()}
+    return {control.asks: control.widget.value for control in a_panel.controls.of_fields}
 
 
 def said(a_panel):
     """The fields of the state that controls stand for."""
-    return {name: getattr(a_panel.state, name) for _, name in a_panel._controls.watched()}
+    return {control.asks: a_panel.state.flat[control.asks] for control in a_panel.controls.of_fields}
+
+
+def units_of(a_panel):
+    """U of the network that is shown."""
+    return a_panel.controller.numbers.units(a_panel.state.model)
+
+
+def by_class(a_panel, name):
+    """The widget in the first part of a panel that the page finds by "ud-" and this name."""
+    parts = family(a_panel.widget.children[:1])
+    [found] = [each for each in parts if f"ud-{name}" in getattr(each, "_dom_classes", ())]
+    return found
+
+
+def is_closed(a_panel):
+    """Whether a panel has been closed."""
+    return a_panel.widget.comm is None
 
 
 def wait_until(true, seconds=30):
@@ -83,14 +100,14 @@ def wait_until(true, seconds=30):
 def settle(a_panel):
     """Wait until the images have been checked in advance; the panel's controls."""
     wait_until(lambda: not any(t.name == "unitdrop-images" for t in threading.enumerate()))
-    return a_panel._controls
+    return a_panel.controls
 
 
 class Page:
     """A page that shows a panel: it knows of every widget what the kernel has told it, and no more."""
 
     def __init__(self, a_panel, monkeypatch):
-        found = _family([a_panel.widget, *a_panel._controls.links])
+        found = family([a_panel.widget, *a_panel.controls.links])
         self.states = {widget: dict(widget.get_state()) for widget in found}
         monkeypatch.setattr(Widget, "_send", self._hear(Widget._send))
 

@@ -5,6 +5,7 @@ import contextlib
 import ctypes
 import gc
 import json
+import logging
 import os
 import random
 import shutil
@@ -33,27 +34,29 @@ from helpers.panels import (
     seen,
     settle,
     shown,
+    units_of,
     wait_until,
 )
 from ipywidgets.widgets.widget import _instances
 from PIL import Image
 
 import unitdrop
+from unitdrop import export
 from unitdrop.drawing import SweepFigure, UnitsFigure
-from unitdrop.export import film as export
-from unitdrop.panel import Panel, panel
-from unitdrop.panel.browser import Touch
-from unitdrop.panel.controls import _family
-from unitdrop.panel.fetching import Waiting
+from unitdrop.panel import Panel, controller, effects, gallery, moves, numbers, panel, renderer
+from unitdrop.panel.browser import BrowserEvents
+from unitdrop.panel.fetching import FetchingBar
+from unitdrop.panel.toolkit import family
 
 SMALL = (213, 160)
+LOG = logging.getLogger("unitdrop.panel.controller")
 NASTY = "<img src=x onerror=alert(1)>"
 
 
 @pytest.fixture
 def made(monkeypatch):
     """Make small panels that are closed again, in which nothing is drawn ahead unless a test wants it."""
-    monkeypatch.setattr(panel, "IDLE", 600)
+    monkeypatch.setattr(controller, "IDLE", 600)
     panels = []
 
     def make(models=None, images=IMAGES, **choices):
@@ -87,7 +90,7 @@ def parameters(network):
 
 def movable(controls):
     """Every widget that a user can move, press or type into, by its name; found, not listed."""
-    kinds = widgets.Button, widgets.ValueWidget, widgets.Accordion, Touch
+    kinds = widgets.Button, widgets.ValueWidget, widgets.Accordion, BrowserEvents
     mute = widgets.Image, widgets.HTML
     return {n: w for n, w in vars(controls).items() if isinstance(w, kinds) and not isinstance(w, mute)}
 
@@ -97,7 +100,7 @@ class Hand:
 
     def __init__(self, a_panel, page, seed, folder):
         self.panel, self.page, self.rng = a_panel, page, random.Random(seed)
-        self.widgets = movable(a_panel._controls)
+        self.widgets = movable(a_panel.controls)
         self.texts = {
             "search": ["sea", "a", "cow", NASTY, "no such", " ", "rock", "&"],
             "folder": ["", str(folder / "more"), str(folder / "gone"), NASTY, " "],
@@ -115,7 +118,7 @@ class Hand:
         widget = self.widgets[name]
         if isinstance(widget, widgets.Button):
             widget._handle_custom_msg({"event": "click"}, [])
-        elif name == "touch" and self.rng.random() < 0.5:
+        elif name == "events" and self.rng.random() < 0.5:
             self.message()
         else:
             if name == "settings":  # those of now, for later
@@ -127,7 +130,7 @@ class Hand:
         rng = self.rng
         match widget:
             case widgets.Dropdown() | widgets.SelectionSlider():
-                count = len(self.panel._models if name == "model" else widget.options)
+                count = len(self.panel.controller.networks.at_hand if name == "model" else widget.options)
                 return {"index": 0 if name == "beside" and rng.random() < 0.6 else rng.randrange(count)}
             case widgets.ToggleButton():
                 return {"value": rng.random() < 0.3}
@@ -143,7 +146,7 @@ class Hand:
                 return {"value": rng.choice(self.texts[name])}
             case widgets.Accordion():
                 return {"selected_index": rng.choice([None, 0, 1])}
-            case Touch():
+            case BrowserEvents():
                 return {"narrow": rng.random() < 0.5}
         raise AssertionError(f"nobody knows how {name}, a {type(widget).__name__}, is moved")
 
@@ -166,7 +169,7 @@ class Hand:
             ],
             (9, 3, 6, 1, 1, 1, 1, 1, 0.5, 0.5),
         )[0]
-        self.panel._controls.touch._handle_custom_msg(content, buffers)
+        self.panel.controls.events._handle_custom_msg(content, buffers)
 
     def _file(self):
         return {"kind": "file", "name": self.rng.choice(["up.png", f"{NASTY}.png", "image 1"])}
@@ -192,7 +195,7 @@ def files(folder):
 def again(used, folder):
     """Files for all the images that a panel has come to know, so that a fresh one may be given them."""
     found = {}
-    for source in used._sources:
+    for source in used.controller.gallery.sources:
         path = Path(source.path or folder / "copies" / source.name)
         if not path.exists():
             path.write_bytes(source.get())
@@ -209,9 +212,9 @@ def census():
 
 def calm(a_panel):
     """Wait until no thread of a panel is at work."""
-    if a_panel._idle is not None:
-        a_panel._idle.cancel()
-        a_panel._idle.join(30)
+    if a_panel.controller.idle is not None:
+        a_panel.controller.idle.cancel()
+        a_panel.controller.idle.join(30)
     wait_until(lambda: not any(t.name.startswith("unitdrop") for t in threading.enumerate()))
 
 
@@ -229,7 +232,7 @@ def told(a_panel):
 
 
 def _chosen(a_panel):
-    controls = a_panel._controls
+    controls = a_panel.controls
     values = {n: v for n, v in shown(a_panel).items() if n not in ("image", "beside")}
     more = {n: getattr(controls, n).value for n in ("kept", "lightest", "heaviest")}
     lists = controls.target.options, controls.targets.options, controls.search.options
@@ -240,9 +243,9 @@ def _chosen(a_panel):
 def agree(a_panel, page=None):
     """Controls say what the state is, and the page shows what the kernel has."""
     assert shown(a_panel) == said(a_panel)
-    (top, bottom), units = a_panel.state.window, a_panel._units(a_panel.state)
-    assert a_panel._controls.kept.value == (top, units - bottom)
-    assert a_panel._controls.k_played() == a_panel.state.k
+    (top, bottom), units = a_panel.state.window.ends, units_of(a_panel)
+    assert a_panel.controls.kept.value == (top, units - bottom)
+    assert a_panel.controls.k_played() == a_panel.state.k
     assert page is None or page.stale() == []
 
 
@@ -254,7 +257,7 @@ def stormy(made, network, offered, monkeypatch):
     """A panel of three networks after its first events: every figure is made, every cache full."""
     for name in ("save_gif", "save_png"):  # half a storm's time would go into them
         monkeypatch.setattr(export, name, lambda path, *_, **__: path.write_bytes(b"") or path)
-    monkeypatch.setattr(panel._log, "disabled", True)  # pytest would keep all that is logged
+    monkeypatch.setattr(LOG, "disabled", True)  # pytest would keep all that is logged
     used = made([ToyModel(), OtherModel(), network], files(offered))
     page = Page(used, monkeypatch)
     make_every_figure(used, page)
@@ -278,34 +281,36 @@ def test_after_each_of_five_storms_a_panel_shows_what_a_fresh_one_shows_and_hold
 
 @pytest.mark.slow
 def test_what_is_drawn_ahead_in_a_storm_changes_nothing(stormy, made, offered, monkeypatch):
-    monkeypatch.setattr(panel, "IDLE", 0.001)
+    monkeypatch.setattr(controller, "IDLE", 0.001)
     used, page = stormy
-    oracle = made([*used._models.values()], files(offered))
-    oracle._sources = used._sources
+    oracle = made([*used.controller.networks.at_hand.values()], files(offered))
+    oracle.controller.gallery.sources = used.controller.gallery.sources
     for seed in range(7, 10):
         ends = [storm(used, page, seed, 300, offered)]
         hand = Hand(used, page, seed, offered)
         for _ in range(30):
             hand.move_any()
-            used._idle.join(30)  # both neighbours are there by now
+            used.controller.idle.join(30)  # both neighbours are there by now
             hand.move(hand.rng.choice(("back", "forth")))
-            assert seen(used) == oracle._made(used.state)
+            assert seen(used) == oracle.controller.renderer.render(used.state)
         shows_as_fresh(used, ends, offered)
 
 
 def shows_as_fresh(used, ends, folder):
     """A fresh panel with the settings that each storm left shows what was shown then."""
     for end in ends:
-        fresh = Panel([*used._models.values()], again(used, folder), size=SMALL, state=end[0])
+        fresh = Panel(
+            [*used.controller.networks.at_hand.values()], again(used, folder), size=SMALL, state=end[0]
+        )
         assert told(fresh) == end
         fresh.close()
 
 
 def make_every_figure(used, page):
-    controls = used._controls
+    controls = used.controls
     for narrow, beside in product((False, True), (0, 2)):
-        page.move(controls.touch, narrow=narrow)
-        page.move(controls.units, value=True)
+        page.move(controls.events, narrow=narrow)
+        page.move(controls.units_row, value=True)
         page.move(controls.beside, index=beside)
 
 
@@ -315,10 +320,10 @@ def storm(used, page, seed, count, folder):
     for _ in range(count):
         hand.move_any()
     calm(used)
-    k, units = 1 + hand.rng.randrange(used._units(used.state)), used._units(used.state)
-    page.move(used._controls.kept, value=[0, units])
-    page.move(used._controls.k, value=k)
-    assert used.state.k == k and used._controls.error.value == ""
+    k, units = 1 + hand.rng.randrange(units_of(used)), units_of(used)
+    page.move(used.controls.kept, value=[0, units])
+    page.move(used.controls.k, value=k)
+    assert used.state.k == k and used.controls.error.value == ""
     agree(used, page)
     calm(used)
     return told(used)
@@ -355,7 +360,7 @@ def struck(fire, after):
 
 def observers(a_panel):
     """How many callbacks there are on each control."""
-    found = _family([a_panel.widget]), vars(a_panel._controls).values()
+    found = family([a_panel.widget]), vars(a_panel.controls).values()
     return [len(calls) for w in found[0] for named in w._trait_notifiers.values() for calls in named.values()]
 
 
@@ -374,32 +379,32 @@ def test_200_interrupts_at_random_moments_leave_picture_and_state_in_step_and_no
 ):
     """One that lands before the callback begins leaves the control as it was moved, until the next event."""
     (used, page), rng, where = stormy, random.Random(0), Counter()
-    oracle = made([*used._models.values()], files(offered))
-    oracle._sources = used._sources
+    oracle = made([*used.controller.networks.at_hand.values()], files(offered))
+    oracle.controller.gallery.sources = used.controller.gallery.sources
     hand, callbacks, hooks = Hand(used, page, 5, offered), observers(used), hooked(network)
     for _ in range(200):
         through = struck(hand.move_any, rng.uniform(0, 0.03))
         place = landed(through)
         where[place] += 1
         assert signal.getsignal(signal.SIGINT) is signal.default_int_handler, through
-        assert seen(used) == oracle._made(used.state), through
+        assert seen(used) == oracle.controller.renderer.render(used.state), through
         if place != "before":
             agree(used, page)
-        page.move(used._controls.k, value=(used.state.k + 1) % (used._controls.k.max + 1))
+        page.move(used.controls.k, value=(used.state.k + 1) % (used.controls.k.max + 1))
         agree(used, page)
     assert where.total() == 200 and where.total() - where["before"] >= 150, where
-    assert observers(used) == callbacks and hooked(network) == hooks and free(used._lock)
+    assert observers(used) == callbacks and hooked(network) == hooks and free(used.controller.lock)
 
 
 def landed(through):
     """Where in a callback an interrupt landed: in drawing, in other work, or put off; or before it."""
-    callbacks = [i for i, name in enumerate(through) if name in ("_ask", "_try")]
+    callbacks = [i for i, name in enumerate(through) if name in ("ask", "attempt")]
     inner = through[callbacks[-1] + 1 :] if callbacks else []
     if not inner or inner[0] == "__enter__":
         return "before"
     if inner[0] == "__exit__":
         return "put off"
-    return "drawing" if "_draw" in inner else "computing"
+    return "drawing" if "draw" in inner else "computing"
 
 
 def hooked(network):
@@ -412,7 +417,8 @@ def test_an_interrupt_that_compiled_code_drops_or_makes_another_error_of_is_rais
     made, interruptible, broken
 ):
     used = made()
-    draw = used._draw
+    picture = used.controller.renderer
+    draw = picture.draw
 
     def dropped(state):
         with contextlib.suppress(KeyboardInterrupt):
@@ -421,12 +427,12 @@ def test_an_interrupt_that_compiled_code_drops_or_makes_another_error_of_is_rais
             raise broken
         return draw(state)
 
-    used._draw = dropped
+    picture.draw = dropped
     with pytest.raises(KeyboardInterrupt):
-        used._controls.k.value = 2
-    del used._draw
+        used.controls.k.value = 2
+    del picture.draw
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
-    assert seen(used) == used._draw(used.state)
+    assert seen(used) == picture.draw(used.state)
     agree(used)
 
 
@@ -451,8 +457,9 @@ class Tripwire:
 
     def _called(self, frame, event, arg):
         ours = [each.f_code.co_filename.startswith(self.OURS) for each in (frame, frame.f_back)]
-        if ours[0] or ours[1] and frame.f_code.co_filename == contextlib.__file__:
+        if ours[0] or (ours[1] and frame.f_code.co_filename == contextlib.__file__):
             return self._reached
+        return None
 
     def _reached(self, frame, event, arg):
         if event == "line":
@@ -476,10 +483,14 @@ def tripped(line, work):
 def test_an_interrupt_at_any_line_of_a_callback_is_raised_once_and_leaves_all_in_step(
     made, interruptible, monkeypatch
 ):
-    monkeypatch.setattr(panel._log, "disabled", True)  # pytest would keep the frames that were interrupted
+    monkeypatch.setattr(LOG, "disabled", True)  # pytest would keep the frames that were interrupted
     used = made(top=1)
-    controls = used._controls
-    controls.units.value, controls.beside.value, controls.more.selected_index = True, ("scope", "class"), 1
+    controls = used.controls
+    controls.units_row.value, controls.beside.value, controls.drawers.selected_index = (
+        True,
+        ("scope", "class"),
+        1,
+    )
     pictures = {}
     for k in (2, 1, 2, 1):
         with Tripwire() as dry:
@@ -493,8 +504,8 @@ def test_an_interrupt_at_any_line_of_a_callback_is_raised_once_and_leaves_all_in
         last = tripped(line, lambda: setattr(controls.k, "value", 2))
         assert signal.getsignal(signal.SIGINT) is signal.default_int_handler, name
         assert seen(used) == pictures[used.state.k], name
-        assert controls.k.value == used.state.k or last in ("<lambda>", "_ask", "__enter__"), name
-        assert not used._setting and free(used._lock), name
+        assert controls.k.value == used.state.k or last in ("changed", "ask", "__enter__"), name
+        assert not used.controller.setting and free(used.controller.lock), name
         for k in (2, 1):  # so that each round begins with the same caches
             controls.k.value = k
         agree(used)
@@ -511,7 +522,7 @@ class Fault(Exception):
 
 def callbacks(a_panel):
     """Every callback of the panel on a widget: (name of the widget, what it waits for); found, not listed."""
-    for name, widget in vars(a_panel._controls).items():
+    for name, widget in vars(a_panel.controls).items():
         if isinstance(widget, widgets.Widget):
             for trait, kinds in widget._trait_notifiers.items():
                 if any(map(_ours, (call for calls in kinds.values() for call in calls))):
@@ -538,7 +549,7 @@ def triggers(used, hand):
     """What sets off each callback, by its name; what a widget is moved to is another value than it has."""
     found = {}
     for name, kind in callbacks(used):
-        widget = getattr(used._controls, name)
+        widget = getattr(used.controls, name)
         if kind == "message":
             for each, more in MESSAGES.items():
                 content = [{"kind": each, **more}, [png(picture(12))] if each == "file" else []]
@@ -558,17 +569,24 @@ def elsewhere(hand, name, widget):
             return state
 
 
-SHALLOW = ("_next", "_settled", "_offer", "_draw", "_touched", "_open_folder", "_save", "_save_png")
+SHALLOW = {  # what is broken, and whose it is
+    "moved": lambda used: controller,
+    "make_offer": lambda used: controller,
+    "hear": lambda used: controller,
+    "export_settings": lambda used: effects,
+    "draw": lambda used: used.controller.renderer,
+    "open_folder": lambda used: used.controller.gallery,
+}
 DEEP = [
     (SweepFigure, "show"),
     (UnitsFigure, "show"),
-    (panel, "jpeg"),
-    (panel, "Sweep"),
-    (panel, "load_image"),
-    (panel, "gather"),
-    (panel, "uploaded"),
-    (panel, "settings_of"),
-    (panel, "plan"),
+    (renderer, "jpeg"),
+    (numbers, "Sweep"),
+    (gallery, "load_image"),
+    (gallery, "gather"),
+    (gallery, "uploaded"),
+    (controller, "settings_of"),
+    (moves, "make_plan"),
     (export, "save_png"),
     (export, "safe_name"),
 ]
@@ -576,14 +594,14 @@ DEEP = [
 
 def as_it_was(used):
     """All that a callback that fails must leave alone."""
-    images = used._controls.images.options
-    return told(used), used._offered, dict(used._bad), images, used._saving
+    images = used.controls.images.options
+    return told(used), used.controller.gallery.listing, images, used.controller.gif.writing
 
 
 @pytest.fixture
 def faulty(made, offered, monkeypatch):
     """A panel, units and texts in sight; a function that fires all callbacks while something is broken."""
-    monkeypatch.setattr(panel._log, "disabled", True)
+    monkeypatch.setattr(LOG, "disabled", True)
     monkeypatch.setattr(export, "save_gif", lambda path, *_, **__: path.write_bytes(b"") or path)
     used = made([ToyModel(), OtherModel()], files(offered), top=1)
     page = Page(used, monkeypatch)
@@ -593,8 +611,8 @@ def faulty(made, offered, monkeypatch):
         "folder": [str(offered / "more"), ""],
         "settings": [used.settings, used.settings.replace('"k": 1', '"k": 3')] * 3,
     }
-    page.move(used._controls.units, value=True)
-    page.move(used._controls.more, selected_index=1)  # so that Python and settings are written, too
+    page.move(used.controls.units_row, value=True)
+    page.move(used.controls.drawers, selected_index=1)  # so that Python and settings are written, too
 
     def fire(owner, name):
         found = triggers(used, hand).items()
@@ -611,32 +629,31 @@ def hit(used, page, trigger, owner, name):
         hits.append(name)
         raise Fault("<b>broken</b>")
 
-    if owner is not used:  # nothing is remembered that would have to be made there
-        used._drawn.clear()
-        used._sweeps.clear()
+    used.controller.renderer.forget()  # nothing is remembered that would have to be made there
+    used.controller.numbers.clear()
     before = as_it_was(used)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(owner, name, broken, raising=False)
         trigger()
     if hits:
-        assert "Fault: &lt;b&gt;broken&lt;/b&gt;" in used._controls.error.value, name
+        assert "Fault: &lt;b&gt;broken&lt;/b&gt;" in used.controls.error.value, name
         assert as_it_was(used) == before, name
         agree(used, page)
-        assert not used._setting and free(used._lock)
+        assert not used.controller.setting and free(used.controller.lock)
     trigger()
     calm(used)
-    if used._controls.error.value:  # by now it is of no use: the next move takes it away
-        used._controls.reset.click()
-    assert used._controls.error.value == "" and "broken" not in used._controls.status.value
+    if used.controls.error.value:  # by now it is of no use: the next move takes it away
+        used.controls.reset.click()
+    assert used.controls.error.value == "" and "broken" not in used.controls.status.value
     agree(used, page)
     return bool(hits)
 
 
 def test_every_callback_that_fails_says_so_and_leaves_all_as_it_was(faulty):
     used, fire = faulty
-    reached = set().union(*(fire(used, name) for name in SHALLOW))
+    reached = set().union(*(fire(owner(used), name) for name, owner in SHALLOW.items()))
     assert reached == {*triggers(used, None)}
-    silent = {n for n, w in movable(used._controls).items() if n not in {name for name, _ in reached}}
+    silent = {n for n, w in movable(used.controls).items() if n not in {name for name, _ in reached}}
     assert silent == {"pace", "code", "copy_code", "copy_settings"}  # they work in the browser alone
 
 
@@ -652,12 +669,12 @@ def test_where_no_thread_can_be_had_a_gif_is_refused_and_can_be_tried_again(made
     calm(used)
     with monkeypatch.context() as patch:
         patch.setattr(threading.Thread, "start", no_thread)
-        used._controls.save.click()
-    assert "start new thread" in used._controls.error.value and "Saving" not in used._controls.status.value
-    assert not used._controls.save.disabled
-    used._controls.save.click()
+        used.controls.save.click()
+    assert "start new thread" in used.controls.error.value and "Saving" not in used.controls.status.value
+    assert not used.controls.save.disabled
+    used.controls.save.click()
     calm(used)
-    assert "Saved" in used._controls.status.value and used._controls.error.value == ""
+    assert "Saved" in used.controls.status.value and used.controls.error.value == ""
 
 
 def no_thread(_):
@@ -668,8 +685,8 @@ def test_where_no_thread_can_be_had_every_control_works_all_the_same(made, monke
     used = made()
     calm(used)
     monkeypatch.setattr(threading.Thread, "start", no_thread)
-    used._controls.k.value = 3
-    assert used.state.k == 3 and used._controls.error.value == ""
+    used.controls.k.value = 3
+    assert used.state.k == 3 and used.controls.error.value == ""
     agree(used)
 
 
@@ -735,17 +752,17 @@ WRONG = [
 
 
 def test_settings_that_no_control_can_show_are_refused_and_leave_all_as_it_was(made, monkeypatch):
-    monkeypatch.setattr(panel._log, "disabled", True)
+    monkeypatch.setattr(LOG, "disabled", True)
     used = made(top=1)
     page = Page(used, monkeypatch)
     good, before = json.loads(used.settings), as_it_was(used)
     for wrong in WRONG:
-        page.move(used._controls.settings, value=json.dumps(good | wrong))
-        assert used._controls.error.value != "", wrong
+        page.move(used.controls.settings, value=json.dumps(good | wrong))
+        assert used.controls.error.value != "", wrong
         assert as_it_was(used) == before, wrong
         agree(used, page)
-        page.move(used._controls.settings, value=used.settings)
-        assert used._controls.error.value == "", wrong
+        page.move(used.controls.settings, value=used.settings)
+        assert used.controls.error.value == "", wrong
 
 
 @pytest.mark.parametrize("wrong", WRONG, ids=json.dumps)
@@ -763,27 +780,27 @@ def test_settings_find_their_image_among_others_of_the_same_name(made, tmp_path)
         Image.fromarray(picture(number)).save(tmp_path / str(number) / "same.png")
     paths = [tmp_path / "1" / "same.png", tmp_path / "2" / "same.png"]
     used = made(images=paths)
-    used._controls.image.value = 1
+    used.controls.image.value = 1
     assert told(made(images=paths, state=used.settings)) == told(used)
     folders = made(images=tmp_path / "1")
-    folders._controls.folder.value = str(tmp_path / "2")
+    folders.controls.folder.value = str(tmp_path / "2")
     settings, before = folders.settings, told(folders)
-    folders._controls.k.value = 1
-    folders._controls.settings.value = settings
+    folders.controls.k.value = 1
+    folders.controls.settings.value = settings
     assert told(folders) == before
     assert told(made(images=tmp_path / "2", state=settings))[:2] == before[:2]
 
 
 def test_the_room_there_is_is_known_to_a_panel_with_settings_and_after_a_failure(made, monkeypatch):
     used = made()
-    used._controls.touch.narrow = True
+    used.controls.events.narrow = True
     fresh = made(state=used.settings)
     assert seen(fresh) == seen(used)
-    assert fresh._controls.touch.narrow  # else a wide page would not say that it is
+    assert fresh.controls.events.narrow  # else a wide page would not say that it is
     with monkeypatch.context() as patch:
-        patch.setattr(used, "_draw", no_thread)
-        used._controls.touch.narrow = False
-    assert used._controls.touch.narrow and used.state.narrow
+        patch.setattr(used.controller.renderer, "draw", no_thread)
+        used.controls.events.narrow = False
+    assert used.controls.events.narrow and used.state.narrow
 
 
 # ---------------------------------------------------------------------------------------------- names
@@ -796,28 +813,28 @@ class NastyModel(ToyModel):
 
 
 def test_names_of_files_classes_and_networks_are_text_wherever_they_are_shown(made, offered, monkeypatch):
-    monkeypatch.setattr(panel._log, "disabled", True)
+    monkeypatch.setattr(LOG, "disabled", True)
     monkeypatch.setattr(export, "save_gif", lambda path, *_, **__: path.write_bytes(b"") or path)
     for name in (f"image {NASTY}.png", f"more/{NASTY}.png"):
         Image.fromarray(picture(5)).save(offered / name)
     (offered / f"image {NASTY} broken.png").write_bytes(b"no picture")
     used = made([NastyModel(), OtherModel()], files(offered))
     settle(used)
-    lines = {w: [w.value] for w in _family([used.widget]) if isinstance(w, (widgets.HTML, widgets.HTMLMath))}
+    lines = {w: [w.value] for w in family([used.widget]) if isinstance(w, (widgets.HTML, widgets.HTMLMath))}
     for widget, values in lines.items():
         widget.observe(lambda change, values=values: values.append(change["new"]), "value")
     page = Page(used, monkeypatch)
     storm(used, page, 21, 400, offered)
     assert not any(getattr(w, "description_allow_html", False) for w in page.states)
     assert not any("<img" in value for values in lines.values() for value in values)
-    controls = used._controls
+    controls = used.controls
     for shown_in in ([controls.error], [controls.status], [controls.notes], controls.captions):
         assert any("&lt;img" in value for widget in shown_in for value in lines[widget])
 
 
 def test_a_network_that_is_fetched_or_fails_is_named_as_text(made):
     entry = type("Entry", (), {"name": NASTY, "cached": True, "load": lambda self, **_: no_thread(NASTY)})()
-    waiting = Waiting(entry, None, False)
+    waiting = FetchingBar(entry, None, False)
     values = []
     waiting.line.observe(lambda change: values.append(change["new"]), "value")
     waiting.fetch()
@@ -832,9 +849,9 @@ def test_no_name_can_leave_its_place_in_the_python_of_a_picture(made, tmp_path):
     network = NastyModel()
     network.name = "toy\rimport antigravity\nimport this"
     used = made(network, path, target=1)
-    used._controls.more.selected_index = 1
-    used._controls.beside.value = ("scope", "class")
-    kinds = [type(node).__name__ for node in ast.parse(used._controls.code.value).body]
+    used.controls.drawers.selected_index = 1
+    used.controls.beside.value = ("scope", "class")
+    kinds = [type(node).__name__ for node in ast.parse(used.controls.code.value).body]
     assert kinds == ["Import", "Assign", "Assign", "Assign", "Expr", "Assign"]
 
 

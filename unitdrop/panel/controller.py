@@ -63,6 +63,8 @@ class Controller:
         What is shown now, and what was shown at the start.
     offer : Offer
         What the controls offer beside the state.
+    draw_ahead : bool
+        Whether the neighbours of k are drawn when nobody waits.
 
     Raises
     ------
@@ -90,6 +92,7 @@ class Controller:
         self.networks, self.gallery, self.fetch, self._trust = networks, gallery, fetch, trust_unpinned
         self.lock, self._closed, self.setting = lock, closed, False
         self.idle: threading.Timer | None = None
+        self.draw_ahead = True
         self.numbers = Numbers(networks.at_hand, gallery.source)
         self.renderer = Renderer(self.numbers, size)
         self.controls = Controls(size[0])
@@ -275,6 +278,8 @@ class Controller:
         """Draw what a press of a key would show next, unless something else is asked for before."""
         if self.idle is not None:
             self.idle.cancel()
+        if not self.draw_ahead:
+            return
         self.idle = threading.Timer(IDLE, self._draw_ahead, [self.state])
         try:
             self.idle.start()

@@ -11,8 +11,8 @@ import ipywidgets as w
 from unitdrop.panel.arrangement import arrange, steps
 from unitdrop.panel.browser import BrowserEvents
 from unitdrop.panel.offers import Offer
-from unitdrop.panel.state import ENDS, MOST_SEED, State
-from unitdrop.panel.toolkit import close_all, family, layout, make, offer_instead
+from unitdrop.panel.state import ENDS, FIELDS, MOST_SEED, State
+from unitdrop.panel.toolkit import close_all, family, make, offer_instead
 from unitdrop.plan import CMAPS, VIEW_CHOICES, View
 from unitdrop.sweep import RANKINGS, SCOPES
 
@@ -123,8 +123,8 @@ class Controls:
         self.target = add("target", _names_slider("Class"), "target", words, css="class")
         self.targets = add("targets", _names_list(), "target", words + same, css="classes")
         words = "Type a part of a class's name and choose it, or press Enter."
-        box = w.Combobox(placeholder="type to search", continuous_update=False)
-        box.layout = layout(flex="1 1 110px", max_width="170px")
+        place = {"flex": "1 1 110px", "max_width": "170px"}
+        box = make(w.Combobox, placeholder="type to search", continuous_update=False, **place)
         self.search = add("search", box, "search", words)
 
     def _drop_units(self) -> None:
@@ -237,14 +237,11 @@ class Controls:
         """Whether somebody looks at the Python and the settings; folded away, they would cost messages."""
         return self.drawers.selected_index == 1
 
-    def of_fields(self, state: State) -> list[tuple[Any, Any]]:
-        """Return every widget whose value is a field of a state, with the value of that field."""
-        flat = state.flat
-        return [
-            (each.widget, flat[each.asks])
-            for each in self.table
-            if each.asks in flat and each.gives is None and each.trait == "value"
-        ]
+    @property
+    def of_fields(self) -> list[Control]:
+        """The controls whose value is that of the field of the state that they ask for."""
+        plain = (each for each in self.table if each.gives is None and each.trait == "value")
+        return [each for each in plain if each.asks in FIELDS]
 
     def show(self, state: State, offer: Offer) -> None:
         """Set every control to a state; what is right already is left alone and sends nothing."""
@@ -269,9 +266,11 @@ class Controls:
                 offer_instead(widget, options)
                 widget.value = value
         self.search.options = offer.search
-        for widget, value in self.of_fields(state):
-            if widget.value != value:
-                widget.value = value
+        flat = state.flat
+        for control in self.of_fields:
+            widget: Any = control.widget
+            if widget.value != flat[control.asks]:
+                widget.value = flat[control.asks]
         if self.k_played() != state.k:
             self.play.value = state.k
         self.events.narrow = state.narrow

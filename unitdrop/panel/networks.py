@@ -73,6 +73,10 @@ class Networks:
         """Return whether `load_model` knows a network at hand by its name."""
         return name in self._by_name
 
+    def entry(self, name: str) -> Entry:
+        """Return the catalogue's entry of a network that can be fetched."""
+        return catalogue_entries()[name]
+
     def menu(self) -> tuple[tuple[str, str], ...]:
         """Return the options: the networks at hand, then the catalogue's with what there is to download."""
         return self._menu()

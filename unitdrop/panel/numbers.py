@@ -35,7 +35,7 @@ class Numbers:
 
     def __init__(self, models: Mapping[str, Any], source: Callable[[int], Source]) -> None:
         self._models, self._source = models, source
-        self._readouts = RecentCache[tuple[str, int], Readout](KEPT, _bytes_of)
+        self._readouts = RecentCache[tuple[str, int], Readout](KEPT, bytes_of)
         self._sweeps = RecentCache[tuple, Sweep](8)
         self._classes = RecentCache[tuple[str, int], tuple](8)
         self.telling: Callable[[str], AbstractContextManager] = lambda words: nullcontext()
@@ -96,5 +96,6 @@ class Numbers:
             cache.clear()
 
 
-def _bytes_of(readout: Readout) -> int:
+def bytes_of(readout: Readout) -> int:
+    """Return the bytes that a readout takes."""
     return readout.maps.nbytes + readout.weight.nbytes + readout.image.nbytes

@@ -15,7 +15,7 @@ from unitdrop.panel.controller import Controller
 from unitdrop.panel.controls import Controls
 from unitdrop.panel.fetching import FetchingBar
 from unitdrop.panel.gallery import Gallery
-from unitdrop.panel.networks import Networks, catalogue_entries, given_models, rehearse, remote_entry
+from unitdrop.panel.networks import Networks, given_models, rehearse, remote_entry
 from unitdrop.panel.state import MOST_SEED, State, restored, settings_of
 from unitdrop.panel.toolkit import close_all
 from unitdrop.plan import View
@@ -50,6 +50,11 @@ class Panel:
         See `load_model`.
     state : str, optional
         The `settings` of a panel, which this one takes over; target, rank, ... are then left out of account.
+
+    Attributes
+    ----------
+    controller : Controller, optional
+        What follows the controls; None while the network is being fetched.
 
     Raises
     ------
@@ -87,13 +92,13 @@ class Panel:
             target = chosen.target
         self._wanted, self._size, self._trust = (target, chosen), size, trust_unpinned
         self._lock, self._closed = threading.RLock(), threading.Event()
-        self._controller: Controller | None = None
+        self.controller: Controller | None = None
         self._bar: FetchingBar | None = None
         models, at = given_models(model, chosen.model)
         first, entry = [self._networks.keep(each) for each in models][at], remote_entry(models[at])
         if entry is None:
-            self._controller = self._opened(first)
-            self._root = widgets.VBox([self._controller.controls.box])
+            self.controller = self._opened(first)
+            self._root = widgets.VBox([self.controller.controls.box])
             supersede(self)
         else:
             rehearse(entry, target, chosen, size)
@@ -123,15 +128,15 @@ class Panel:
             if self._bar.going_for(name):
                 return
             self._bar.close()
-        over = None if self._controller is None else self._given_up
-        self._bar = FetchingBar(catalogue_entries()[name], self._arrived, self._trust, over)
-        below = [] if self._controller is None else [self._controller.controls.box]
+        over = None if self.controller is None else self._given_up
+        self._bar = FetchingBar(self._networks.entry(name), self._arrived, self._trust, over)
+        below = [] if self.controller is None else [self.controller.controls.box]
         self._root.children = [self._bar.box, *below]
         self._bar.fetch()
 
     def _arrived(self, model: Any, wanted: Callable[[], bool]) -> None:
         """Show the network that was waited for, if it is still wanted."""
-        controller = self._controller
+        controller = self.controller
         if controller is None:
             with self._lock:
                 if wanted():
@@ -152,7 +157,7 @@ class Panel:
         if not wanted():
             controller.close()
             return
-        self._controller = controller
+        self.controller = controller
         self._show_controls(controller)
 
     def _show_controls(self, controller: Controller) -> None:
@@ -163,7 +168,7 @@ class Panel:
 
     def _given_up(self, bar: FetchingBar, words: str, bad: bool) -> None:
         """Go on with what there is: the network that was waited for does not come."""
-        controller = self._controller
+        controller = self.controller
         with self._lock:
             if controller is not None and bar is self._bar and not self._closed.is_set():
                 self._show_controls(controller)
@@ -177,12 +182,12 @@ class Panel:
 
         Setting the value of one does what the user's hand would do.
         """
-        return None if self._controller is None else self._controller.controls
+        return None if self.controller is None else self.controller.controls
 
     @property
     def state(self) -> State | None:
         """What the picture shows now; None while the network is being fetched."""
-        return None if self._controller is None else self._controller.state
+        return None if self.controller is None else self.controller.state
 
     @property
     def settings(self) -> str:
@@ -210,8 +215,8 @@ class Panel:
             self._closed.set()
             if self._bar is not None:
                 self._bar.close()
-            if self._controller is not None:
-                self._controller.close()
+            if self.controller is not None:
+                self.controller.close()
             self._networks.clear()
             self._gallery.clear()
             close_all([self._root])

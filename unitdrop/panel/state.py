@@ -110,11 +110,15 @@ def besides(names: Sequence[tuple[str, int]]) -> list[tuple[str, tuple]]:
     return [("nothing", ()), *found]
 
 
+#: The names of all fields of a state, those of its view among them.
+FIELDS = tuple(State(0, 0).flat)
+
+
 # -- settings strings: flat JSON, which users keep
 
 # What every version has written, in this order. What has come since stands behind, and only where it is not
 # as it is by default: so a version that does not know it yet reads the string all the same.
-_ALWAYS = [
+_ALWAYS = (
     "image",
     "target",
     "k",
@@ -127,14 +131,8 @@ _ALWAYS = [
     "cmap",
     "opacity",
     "curves",
-    "held",
-    "units",
-    "first",
-    "unit",
-    "beside",
-    "narrow",
-    "model",
-]
+)
+_ALWAYS += ("held", "units", "first", "unit", "beside", "narrow", "model")
 _WRITTEN_AS = {"units_row": "units"}
 _DEFAULTS = {_WRITTEN_AS.get(name, name): value for name, value in State(0, 0).flat.items()}
 _FIELD_OF = {name: name for name in _DEFAULTS} | {word: name for name, word in _WRITTEN_AS.items()}

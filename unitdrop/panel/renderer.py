@@ -8,13 +8,20 @@ from typing import NamedTuple
 import numpy as np
 from PIL import Image
 
-from unitdrop.drawing import HEIGHT, LARGEST, NARROW, SMALLEST, WIDTH, SweepFigure, UnitsFigure
+from unitdrop.drawing import (
+    HEIGHT,
+    LARGEST,
+    NARROW,
+    ROW_HEIGHT,
+    SMALLEST,
+    WIDTH,
+    SweepFigure,
+    UnitsFigure,
+)
 from unitdrop.panel.caches import RecentCache
 from unitdrop.panel.moves import row_begins
 from unitdrop.panel.numbers import Numbers
 from unitdrop.panel.state import State
-
-ROW_HEIGHT = 330  # of the row of units, where the picture is 960 wide, or 640 if it is narrow
 
 
 class Frames(NamedTuple):

@@ -73,7 +73,7 @@ class Controls:
         self._save()
         self._bring_own()
         self.links = [w.jslink((self.pace, "value"), (self.play, "interval"))]
-        self.steps = steps(self)
+        self.steps = self._add("steps", steps(self))
         self.box = arrange(self).add_class("ud-panel")
         self.events.titles = self.titles
 

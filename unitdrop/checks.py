@@ -50,7 +50,7 @@ def check_whole_number(name: str, value: object, least: int, most: int | None = 
 
 
 def finite_number(value: Any, least: float = -math.inf, most: float = math.inf) -> float | None:
-    """Return a real number of Python's or numpy's as a float; None for anything else, or out of range.
+    """Return what Python takes for a number as a float; None for anything else, or out of range.
 
     A bool, a text, NaN and infinity are none.
 

@@ -220,7 +220,7 @@ def make_plan(sweep: Sweep, top: int = 0, bottom: int = 0, view: View = View()) 
     curve = _curve(sweep, start)
     flip = _flip(sweep, start, len(curve))
     lines = _lines(sweep, curve, flip)
-    rows = _rows(sweep.probabilities(), lines, int(view.top_classes))
+    rows = _rows(sweep.probabilities(), lines, view.top_classes)
     peak = float(sweep.cam().max())
     highest = max(curve[:, list(lines)].max(), sweep.probabilities()[list(rows)].max())
     return Plan(

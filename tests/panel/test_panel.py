@@ -1136,6 +1136,15 @@ def test_a_click_on_a_tile_shows_that_unit_and_a_second_one_the_cam_again(made):
     assert a_panel.state.view.unit is None and a_panel.state.first is None
 
 
+def test_a_click_on_a_tile_without_a_unit_and_a_message_of_no_kind_leave_all_as_it_is(made):
+    a_panel = made(size=(960, 540))
+    a_panel.controls.units_row.value = True
+    before, offered = a_panel.state, a_panel.controller.offer
+    hear(a_panel.controller, {"kind": "tile", "x": 0.95, "y": 0.4}, [])  # of 6 units in 8 places
+    hear(a_panel.controller, {"kind": ["tile"]}, [])
+    assert a_panel.state is before and a_panel.controller.offer is offered
+
+
 def test_a_click_on_the_curve_sets_k(made):
     a_panel = made(size=(960, 540))
     hear(a_panel.controller, {"kind": "curve", "x": (500 + 160) / 960, "y": 400 / 540}, [])

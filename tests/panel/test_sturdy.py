@@ -436,6 +436,22 @@ def test_an_interrupt_that_compiled_code_drops_or_makes_another_error_of_is_rais
     agree(used)
 
 
+def test_an_interrupt_put_off_by_a_commit_is_no_error_of_the_panel(made, interruptible, monkeypatch):
+    used = made(top=1)
+    settings, show = used.settings.replace('"k": 1', '"k": 3'), used.controls.show
+
+    def struck_while_committing(state, offer):
+        show(state, offer)
+        signal.raise_signal(signal.SIGINT)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(used.controls, "show", struck_while_committing)
+        with pytest.raises(KeyboardInterrupt):
+            used.controls.settings.value = settings
+    assert used.state.k == 3 and used.controls.error.value == ""
+    agree(used)
+
+
 class Tripwire:
     """Interrupts the main thread when a certain line of the panel's own is reached; counts lines without one.
 

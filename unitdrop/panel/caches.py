@@ -37,13 +37,14 @@ class RecentCache(Generic[Key, Value]):
 
     def recall(self, key: Key, compute: Callable[[Key], Value]) -> Value:
         """Return the cached value of a key, computing it on a miss."""
-        value = self._values.pop(key) if key in self._values else compute(key)
+        value = self._values[key] if key in self._values else compute(key)
         self.put(key, value)
         return value
 
     def put(self, key: Key, value: Value) -> None:
         """Keep a value, as the most recent."""
         values = self._values
+        values.pop(key, None)
         values[key] = value
         while len(values) > 1 and sum(map(self._weigh, values.values())) > self._most:
             del values[next(iter(values))]

@@ -14,7 +14,7 @@ import ipywidgets as widgets
 
 from unitdrop.errors import ImageError
 from unitdrop.panel.controls import Control, Controls
-from unitdrop.panel.effects import EFFECTS, hear
+from unitdrop.panel.effects import EFFECTS, LOOKED_UP, hear
 from unitdrop.panel.gallery import Gallery, Listing
 from unitdrop.panel.interrupts import DeferredInterrupts
 from unitdrop.panel.messages import html_alarm, html_line, words_of
@@ -59,7 +59,7 @@ class Controller:
     Attributes
     ----------
     controls : Controls
-    state, first : State
+    state, start : State
         What is shown now, and what was shown at the start.
     offer : Offer
         What the controls offer beside the state.
@@ -74,7 +74,7 @@ class Controller:
 
     state: State
     offer: Offer
-    first: State
+    start: State
 
     def __init__(
         self,
@@ -98,21 +98,20 @@ class Controller:
         self.controls = Controls(size[0])
         self.gif = GifWriter(self.controls.save, self.say, self._fail, lock, closed)
         try:
-            self._start(name, *wanted)
+            self._begin(name, *wanted)
         except BaseException:
             self.close()
             raise
 
-    def _start(self, name: str, target: int | str | None, chosen: State) -> None:
+    def _begin(self, name: str, target: int | str | None, chosen: State) -> None:
         """Show the first picture, then listen to the controls."""
         self.networks.keep_all(name)
-        self.first = fitting(self._first_state(name, target, chosen), self.numbers)
-        frames = self.renderer.draw(self.first)
-        self._commit(self.first, frames, self._offer(self.first))
+        self.start = fitting(self._first_state(name, target, chosen), self.numbers)
+        frames = self.renderer.draw(self.start)
+        self._commit(self.start, frames, self._offer(self.start))
         self.numbers.telling = self._telling
         self._listen()
         self.controls.answer_beside_cells()
-        self.check_soon(self.gallery.own)
 
     def _first_state(self, name: str, target: int | str | None, chosen: State) -> State:
         """Return the state at the start: that of the first image that can be read."""
@@ -154,7 +153,7 @@ class Controller:
     def ask(self, move: str, value: Any = None) -> None:
         """Draw the state after a move, then make it the panel's; or say why not.
 
-        See `moves.moved` for the names of moves.
+        See `moves.moved` for the names of moves, and `effects.LOOKED_UP` for what must be looked up first.
         """
         with DeferredInterrupts() as interrupts, self.lock:
             if self.setting or self._closed.is_set():
@@ -162,6 +161,8 @@ class Controller:
             before = self.state, self.offer
             try:
                 with interrupts.allowed():
+                    if move in LOOKED_UP:
+                        move, value = LOOKED_UP[move](self, value)
                     state = moved(self.state, move, value, self.numbers)
                     frames, offer = self.renderer.draw(state), self._offer(state)
                 self._commit(state, frames, offer)

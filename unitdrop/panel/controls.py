@@ -145,7 +145,7 @@ class Controls:
         self.to_flip = add("to_flip", _button("To the flip", "step-forward"), "to_flip", words)
         words = "Drop the fewest units that change it."
         self.smallest = add("smallest", _button("Smallest flip set", "scissors"), "to_smallest", words)
-        self.reset = add("reset", _button("Reset", "undo"), "reset", "As the panel was at the start.")
+        self.reset = add("reset", _button("Reset", "undo"), "start_again", "As the panel was at the start.")
 
     def _keep_ranks(self) -> None:
         add = self._add

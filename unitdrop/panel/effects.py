@@ -18,132 +18,140 @@ if TYPE_CHECKING:
     from unitdrop.panel.controller import Controller
 
 
-def choose_model(panel: Controller, model: str) -> None:
-    """Show the image under another network; one that is not here yet is sent for, and nothing changes."""
-    if model in panel.networks.at_hand:
-        panel.ask("model", model)
-    else:
-        panel.fetch(model)
-        panel.ask("stay")
-
-
-def take_over(panel: Controller, settings: str) -> None:
-    """Show what a settings string tells of."""
-    gallery = panel.gallery
-    new = restored(settings, gallery.offered_names, gallery.names)
-    if new.model not in panel.networks.at_hand:
-        raise ValueError(f"state: it is one of the network {new.model!r:.80}; choose that first")
-    panel.ask("settings", new)
-
-
-def reset(panel: Controller, value: Any = None) -> None:
+def start_again(controller: Controller, value: Any = None) -> None:
     """Show the panel as it was at the start, and offer the images of the start."""
-    panel.offer_images(panel.gallery.at_start(), "reset", panel.first)
+    controller.offer_images(controller.gallery.at_start(), "reset", controller.start)
 
 
-def open_folder(panel: Controller, path: str) -> None:
+def open_folder(controller: Controller, path: str) -> None:
     """Offer the images of a folder, or those of the start, and show the first that can be read."""
-    gallery = panel.gallery
+    gallery = controller.gallery
     if not path.strip():
         bad = gallery.listing.bad
-        good = next((i for i in gallery.own if i not in bad), panel.state.image)
-        panel.offer_images(gallery.at_start(), "image", good)
+        good = next((i for i in gallery.own if i not in bad), controller.state.image)
+        controller.offer_images(gallery.at_start(), "image", good)
         return
     listing, image = gallery.open_folder(path)
-    if panel.offer_images(listing, "image", image):
-        panel.check_soon(listing.listed)
+    if controller.offer_images(listing, "image", image):
+        controller.check_soon(listing.listed)
 
 
-def save_gif(panel: Controller, value: Any = None) -> None:
+def save_gif(controller: Controller, value: Any = None) -> None:
     """Begin to write the present sweep as a GIF, unless one is being written."""
-    if panel.gif.writing:
+    if controller.gif.writing:
         return
-    state = panel.state
-    settings = export_settings(state, panel.numbers, panel.renderer) | {"held": state.held}
+    state = controller.state
+    settings = export_settings(state, controller.numbers, controller.renderer) | {"held": state.held}
     if not state.second:
         del settings["size"]  # that of a GIF is its own
-    path = free_path(state, panel.numbers.labels(state.model), panel.gallery, ".gif")
-    panel.controls.error.value = ""
-    panel.gif.write(path, panel.numbers.sweep(state), settings)
+    path = free_path(state, controller.numbers.labels(state.model), controller.gallery, ".gif")
+    controller.controls.error.value = ""
+    controller.gif.write(path, controller.numbers.sweep(state), settings)
 
 
-def save_png(panel: Controller, value: Any = None) -> None:
+def save_png(controller: Controller, value: Any = None) -> None:
     """Write the picture as it stands; that is quick enough to be done at once."""
-    state = panel.state
+    state = controller.state
     top, bottom = state.window.ends
-    labels, ending = panel.numbers.labels(state.model), f"_top{top}_bottom{bottom}.png"
-    path = free_path(state, labels, panel.gallery, ending)
-    settings = export_settings(state, panel.numbers, panel.renderer)
-    export.save_png(path, panel.numbers.sweep(state), top, bottom, **settings)
-    panel.controls.error.value = ""
-    panel.say(f"Saved {path}")
+    labels, ending = controller.numbers.labels(state.model), f"_top{top}_bottom{bottom}.png"
+    path = free_path(state, labels, controller.gallery, ending)
+    settings = export_settings(state, controller.numbers, controller.renderer)
+    export.save_png(path, controller.numbers.sweep(state), top, bottom, **settings)
+    controller.controls.error.value = ""
+    controller.say(f"Saved {path}")
 
 
 Effect = Callable[["Controller", Any], None]
 
 #: The effects by the names that controls ask for.
 EFFECTS: dict[str, Effect] = {
-    "model": choose_model,
-    "settings": take_over,
-    "reset": reset,
+    "start_again": start_again,
     "folder": open_folder,
     "save_gif": save_gif,
     "save_png": save_png,
 }
 
 
+# -- what must be looked up before there is a move
+
+
+def network_asked_for(controller: Controller, model: str) -> tuple[str, Any]:
+    """Return the move to another network; one that is not here yet is sent for, and nothing moves."""
+    if model in controller.networks.at_hand:
+        return "model", model
+    controller.fetch(model)
+    return "stay", None
+
+
+def settings_asked_for(controller: Controller, settings: str) -> tuple[str, Any]:
+    """Return the move to the state that a settings string tells of."""
+    gallery = controller.gallery
+    new = restored(settings, gallery.offered_names, gallery.names)
+    if new.model not in controller.networks.at_hand:
+        raise ValueError(f"state: it is one of the network {new.model!r:.80}; choose that first")
+    return "state", new
+
+
+#: What a control asks for to the move that this comes to, and its value; looked up inside `Controller.ask`.
+LOOKED_UP: dict[str, Callable[[Controller, Any], tuple[str, Any]]] = {
+    "model": network_asked_for,
+    "settings": settings_asked_for,
+}
+
+
 # -- what the browser tells of
 
 
-def hear(panel: Controller, content: Any, buffers: Sequence[Any]) -> None:
+def hear(controller: Controller, content: Any, buffers: Sequence[Any]) -> None:
     """Do what a message of the page is about; others are left alone."""
-    message = MESSAGES.get(content.get("kind")) if isinstance(content, dict) else None
+    kind: Any = content.get("kind") if isinstance(content, dict) else None
+    message = MESSAGES.get(kind) if isinstance(kind, str) else None
     if message is not None:
-        message(panel, content, buffers)
+        message(controller, content, buffers)
 
 
-def upload(panel: Controller, content: dict, buffers: Sequence[Any]) -> None:
+def upload(controller: Controller, content: dict, buffers: Sequence[Any]) -> None:
     """Offer an image that came from the browser, and show it; one that cannot be read is listed."""
     try:
         name, data = str(content["name"]), bytes(buffers[0])
         if len(data) > LIMIT:
             raise ValueError(f"{name}: larger than {LIMIT / 1e6:.0f} MB; give its folder instead")
-        listing, image = panel.gallery.upload(name, data)
+        listing, image = controller.gallery.upload(name, data)
         if image is None:
-            panel.offer_images(listing, "stay")
+            controller.offer_images(listing, "stay")
         else:
-            panel.offer_images(listing, "image", image)
+            controller.offer_images(listing, "image", image)
     finally:
-        panel.controls.events.send({"kind": "taken"})
+        controller.controls.events.send({"kind": "taken"})
 
 
-def refused(panel: Controller, content: dict, buffers: Sequence[Any]) -> None:
+def refused(controller: Controller, content: dict, buffers: Sequence[Any]) -> None:
     """Tell why the browser did not send a file."""
     raise ValueError(str(content["words"]))
 
 
-def copied(panel: Controller, content: dict, buffers: Sequence[Any]) -> None:
+def copied(controller: Controller, content: dict, buffers: Sequence[Any]) -> None:
     """Tell what is on the clipboard."""
-    panel.say(f"{content['what']} copied")
+    controller.say(f"{content['what']} copied")
 
 
-def clicked_tile(panel: Controller, content: dict, buffers: Sequence[Any]) -> None:
+def clicked_tile(controller: Controller, content: dict, buffers: Sequence[Any]) -> None:
     """Look at the unit that was clicked in the row, or no more at it."""
-    if panel.state.units_row:
-        tile = panel.renderer.tile_at(panel.state, content["x"], content["y"])
+    if controller.state.units_row:
+        tile = controller.renderer.tile_at(controller.state, content["x"], content["y"])
         if tile is not None:
-            panel.ask("tile", tile)
+            controller.ask("tile", tile)
 
 
-def clicked_curve(panel: Controller, content: dict, buffers: Sequence[Any]) -> None:
+def clicked_curve(controller: Controller, content: dict, buffers: Sequence[Any]) -> None:
     """Drop as many units as the point of the curve stands for that was clicked."""
-    k = panel.renderer.k_at(panel.state, content["x"], content["y"])
+    k = controller.renderer.k_at(controller.state, content["x"], content["y"])
     if k is not None:
-        panel.ask("k", k)
+        controller.ask("k", k)
 
 
 #: What the messages of the page are about, by their kind; see `BrowserEvents`.
-MESSAGES: dict[Any, Callable[[Controller, dict, Sequence[Any]], None]] = {
+MESSAGES: dict[str, Callable[[Controller, dict, Sequence[Any]], None]] = {
     "file": upload,
     "refused": refused,
     "copied": copied,

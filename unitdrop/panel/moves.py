@@ -193,8 +193,6 @@ def look_at_tile(state: State, tile: int, numbers: Numbers) -> State:
     """Return the state that looks at the unit of a tile, or no more at it; the row stands still."""
     units = numbers.units(state.model)
     first = row_begins(state, units)
-    if first + tile >= units:
-        return state
     unit = int(numbers.sweep(state).ranking[first + tile])
     return state.changed(unit=None if unit == state.view.unit else unit, first=first)
 
@@ -241,6 +239,6 @@ MOVES: dict[str, Move] = {
     "heaviest": drop_heavier,
     "look": look,
     "tile": look_at_tile,
-    "settings": take_over,
+    "state": take_over,
     "reset": reset,
 }

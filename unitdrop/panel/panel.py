@@ -99,6 +99,7 @@ class Panel:
         if entry is None:
             self.controller = self._opened(first)
             self._root = widgets.VBox([self.controller.controls.box])
+            self.controller.check_soon(self._gallery.own)
             supersede(self)
         else:
             rehearse(entry, target, chosen, size)
@@ -158,6 +159,7 @@ class Panel:
             controller.close()
             return
         self.controller = controller
+        controller.check_soon(self._gallery.own)
         self._show_controls(controller)
 
     def _show_controls(self, controller: Controller) -> None:

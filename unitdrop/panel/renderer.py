@@ -92,8 +92,12 @@ class Renderer:
         return self._figure(self._kind(state)).k_at(x, y, most)
 
     def tile_at(self, state: State, x: float, y: float) -> int | None:
-        """Return which tile of the row of units a point is on; see `UnitsFigure.tile_at`."""
-        return self._row(state.narrow).tile_at(x, y, state.tiles)
+        """Return which tile of the row of units a point is on, None for one without a unit.
+
+        See `UnitsFigure.tile_at`.
+        """
+        tile, units = self._row(state.narrow).tile_at(x, y, state.tiles), self._numbers.units(state.model)
+        return tile if tile is not None and row_begins(state, units) + tile < units else None
 
     def _kind(self, state: State) -> str:
         return "narrow" if state.narrow or state.beside else "wide"

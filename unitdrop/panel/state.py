@@ -134,7 +134,10 @@ _ALWAYS = (
 )
 _ALWAYS += ("held", "units", "first", "unit", "beside", "narrow", "model")
 _WRITTEN_AS = {"units_row": "units"}
-_DEFAULTS = {_WRITTEN_AS.get(name, name): value for name, value in State(0, 0).flat.items()}
+_NEVER = ("top_classes",)  # no control of the panel shows it
+_DEFAULTS = {
+    _WRITTEN_AS.get(name, name): value for name, value in State(0, 0).flat.items() if name not in _NEVER
+}
 _FIELD_OF = {name: name for name in _DEFAULTS} | {word: name for name, word in _WRITTEN_AS.items()}
 
 
@@ -149,7 +152,7 @@ def settings_of(state: State, images: Sequence[str]) -> str:
         beside[1] = images[beside[1]]
     told = {_WRITTEN_AS.get(name, name): value for name, value in state.flat.items()}
     told |= {"image": images[state.image], "beside": beside}
-    since = [name for name in told if name not in _ALWAYS and told[name] != _DEFAULTS[name]]
+    since = [name for name in _DEFAULTS if name not in _ALWAYS and told[name] != _DEFAULTS[name]]
     return json.dumps({name: told[name] for name in (*_ALWAYS, *since)})
 
 
@@ -213,7 +216,7 @@ def _check(name: str, value: Any) -> None:
     elif name == "opacity":
         if finite_number(value, 0, 1) is None:
             raise ValueError(f"state: opacity {value!r:.80}; expected a number from 0 to 1")
-    elif name == "model" and not isinstance(value, str):
+    elif name not in _VIEW_FIELDS and not isinstance(value, str):
         raise ValueError(f"state: {name} {value!r:.80}; expected a name")
 
 

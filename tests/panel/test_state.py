@@ -10,9 +10,9 @@ from unitdrop.plan import View
 # As version 0.1.0 wrote it.
 WRITTEN = (
     '{"image": "sea.png", "target": 3, "k": 20, "end": "bottom", "rank": "random", "scope": "class", '
-    '"seed": 7, "cam": "difference", "scale": "frame", "cmap": "viridis", "opacity": 0.4, "curves": "shares", '
-    '"held": 5, "units": true, "first": 12, "unit": 9, "beside": ["image", "sand.png"], "narrow": true, '
-    '"model": "scenes"}'
+    '"seed": 7, "cam": "difference", "scale": "frame", "cmap": "viridis", "opacity": 0.4, '
+    '"curves": "shares", "held": 5, "units": true, "first": 12, "unit": 9, '
+    '"beside": ["image", "sand.png"], "narrow": true, "model": "scenes"}'
 )
 
 

@@ -1,4 +1,4 @@
-"""One thread, no deadlines, and a switch for the long tests."""
+"""One thread, no deadlines, a switch for the long tests, and a server of stand-ins for published weights."""
 
 import os
 import signal
@@ -19,6 +19,40 @@ from hypothesis import settings
 settings.register_profile("local", deadline=None, max_examples=100)
 settings.register_profile("ci", settings.get_profile("local"), derandomize=True, print_blob=True)
 settings.load_profile("ci" if os.environ.get("CI") else "local")
+
+
+@pytest.fixture(scope="session")
+def stand_ins(tmp_path_factory):
+    """Stand-ins of the published weights."""
+    from helpers import standins
+
+    return standins.make(tmp_path_factory.mktemp("weights"))
+
+
+@pytest.fixture
+def caches(tmp_path, monkeypatch):
+    """Both caches in a folder of this test's; no proxy before the loopback interface."""
+    from PIL import Image
+
+    from unitdrop.scenes import render
+
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path / "torch"))
+    monkeypatch.setenv("UNITDROP_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    monkeypatch.chdir(tmp_path)
+    Image.fromarray(render("harbour", 1, 300).image[:260]).save("photo.png")
+    return tmp_path
+
+
+@pytest.fixture
+def served(stand_ins, caches, monkeypatch):
+    """Serve the stand-ins, and point this process's catalogue at them."""
+    from helpers import standins
+    from helpers.server import serving
+
+    with serving(stand_ins.files) as server:
+        standins.install(stand_ins.table_at(server.url("")), monkeypatch.setattr)
+        yield server
 
 
 def pytest_addoption(parser):

@@ -14,8 +14,10 @@ from unitdrop.panel.toolkit import family
 from unitdrop.readout import Readout
 
 SIZE = (320, 180)
+SMALL = (213, 160)
 LABELS = ("sea", "sand/dune", "<b>rock</b>", "palm & co")
 UNITS = 6
+NASTY = "<img src=x onerror=alert(1)>"
 
 
 class ToyModel:
@@ -39,6 +41,22 @@ class OtherModel(ToyModel):
     """Another head, with fewer units and other classes."""
 
     name, units, labels = "other", 4, ("cat", "dog", "sea cow")
+
+
+class NastyModel(ToyModel):
+    """A network that somebody else has named."""
+
+    name, labels = NASTY, (NASTY, f"{NASTY}\nimport antigravity", "sea", "rock")
+
+
+class SimpleCall:
+    """A model that does something else when it is called."""
+
+    def __init__(self, call, model):
+        self._call, self.name, self.units, self.labels = call, model.name, model.units, model.labels
+
+    def __call__(self, image):
+        return self._call(image)
 
 
 def picture(seed):
@@ -78,10 +96,16 @@ def units_of(a_panel):
 
 
 def by_class(a_panel, name):
-    """The widget in the first part of a panel that the page finds by "ud-" and this name."""
+    """The widget in the first part of a panel that the page finds by "ud-" and this name; None if none."""
     parts = family(a_panel.widget.children[:1])
-    [found] = [each for each in parts if f"ud-{name}" in getattr(each, "_dom_classes", ())]
-    return found
+    found = [each for each in parts if f"ud-{name}" in getattr(each, "_dom_classes", ())]
+    assert len(found) <= 1, name
+    return found[0] if found else None
+
+
+def sent(widget, content, *buffers):
+    """The page sends a message to a widget."""
+    widget._handle_custom_msg(content, list(buffers))
 
 
 def is_closed(a_panel):
@@ -89,7 +113,7 @@ def is_closed(a_panel):
     return a_panel.widget.comm is None
 
 
-def wait_until(true, seconds=30):
+def wait_until(true, seconds=60):
     """Wait for something that another thread brings about."""
     deadline = time.monotonic() + seconds
     while not true():

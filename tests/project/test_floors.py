@@ -13,6 +13,7 @@ REPO = Path(__file__).resolve().parents[2]
 FLOORS = {
     "errors": 0,
     "checks": 0,
+    "notices": 0,
     "images": 0,
     "readout": 0,
     "heatmap": 0,
@@ -37,6 +38,7 @@ NEIGHBOURS = {
     ("images", "errors"),  # what is wrong with an argument is told by the package's own errors
     ("readout", "errors"),
     ("images", "checks"),  # and judged in one place
+    ("images", "notices"),  # what was noticed is said in one way
     ("readout", "checks"),
     ("units", "sweep"),  # the numbers of a sweep's units
     ("models", "scenes"),  # the catalogue's first entry is the embedded network
@@ -49,6 +51,7 @@ NEIGHBOURS = {
 ALLOWED = {
     "errors": set(),
     "checks": set(),
+    "notices": set(),
     "images": {"numpy", "PIL"},
     "readout": {"numpy"},
     "heatmap": {"numpy", "cv2", "matplotlib"},

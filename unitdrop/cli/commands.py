@@ -24,6 +24,7 @@ from unitdrop.cli.arguments import parse
 from unitdrop.cli.launch import app_command, become, install_command, lab_command
 from unitdrop.cli.report import describe, printable, table
 from unitdrop.errors import UsageError
+from unitdrop.notices import listening
 
 if TYPE_CHECKING:
     from unitdrop.sweep import Sweep
@@ -63,7 +64,14 @@ def _carry_out(argv: list[str]) -> int:
         args = parse(argv)
     except SystemExit as stop:  # after --help and --version
         return int(stop.code or 0)
-    return COMMANDS[args.command](args)
+    with listening(_note):
+        return COMMANDS[args.command](args)
+
+
+def _note(text: str) -> None:
+    """Print one line on stderr that says what was guessed or noticed."""
+    if sys.stderr is not None:
+        print(f"unitdrop: {printable(text)}", file=sys.stderr)
 
 
 def _explanation(error: Exception) -> str:

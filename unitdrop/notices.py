@@ -1,7 +1,7 @@
 """What was guessed, left out or noticed, said without stopping: `say`, and who hears it: `listening`.
 
-A prefix that was taken off, a dtype that was cast, a picture that came out nearly black: the work goes on, and
-whoever asked for it is told. Without a listener it is a warning, as a notebook shows it.
+A prefix that was taken off, a dtype that was cast, a picture that came out nearly black: the work goes on,
+and whoever asked for it is told. Without a listener it is a warning, as a notebook shows it.
 """
 
 from __future__ import annotations

@@ -8,11 +8,10 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable
-from math import prod
 from typing import TypeGuard
 
 from unitdrop.checkpoints.files import shown
-from unitdrop.checkpoints.placeholders import OPAQUE, NumpyType, Opaque, Storage, Tensor
+from unitdrop.checkpoints.placeholders import NumpyType, Opaque, Storage, Tensor
 from unitdrop.errors import CheckpointError
 
 _MAX_DIMENSIONS = 16
@@ -76,7 +75,7 @@ def _set(items: object) -> Opaque:
         raise CheckpointError("its pickle is malformed (a set of what is not a list)")
     for item in items:
         check_key(item)
-    return OPAQUE
+    return Opaque("builtins set")
 
 
 # Tensors
@@ -88,14 +87,13 @@ def _rebuild_tensor(storage: object, offset: object, shape: object, stride: obje
         raise CheckpointError("its pickle has a tensor of impossible shape, stride or storage")
     if len(shape) != len(stride) or not is_size(offset):
         raise CheckpointError("its pickle has a tensor of impossible shape, stride or offset")
-    numel = prod(shape)
-    last = offset + sum((size - 1) * step for size, step in zip(shape, stride, strict=True))
-    if offset > storage.numel or (numel and (last >= storage.numel or numel > storage.numel - offset)):
+    tensor = Tensor(shape, storage.dtype, storage, offset, stride)
+    if offset + max(tensor.span, tensor.numel) > storage.numel:
         raise CheckpointError(
             f"its pickle has a tensor of shape {shape} that its storage of {storage.numel} numbers "
             "cannot hold; save a clone of it"
         )
-    return Tensor(shape, storage.dtype)
+    return tensor
 
 
 def _rebuild_tensor_v2(storage, offset, shape, stride, gradient, hooks, metadata=None) -> Tensor:
@@ -130,7 +128,7 @@ def _device(kind: object, index: object = 0) -> Opaque:
     """`torch.device`."""
     if type(kind) is not str or len(kind) > 20 or not is_size(index, 999):
         raise CheckpointError("its pickle has an impossible torch.device")
-    return OPAQUE
+    return Opaque("torch device")
 
 
 # Bytes and numpy's numbers
@@ -171,7 +169,7 @@ def _numpy_scalar(dtype: object, data: object) -> Opaque:
         raise CheckpointError("its pickle has a numpy scalar that is not a number")
     if len(data) != NUMPY_BYTES[dtype.code]:
         raise CheckpointError("its pickle has a numpy scalar of the wrong size")
-    return OPAQUE
+    return Opaque("numpy scalar")
 
 
 CALLS: dict[str, Callable[..., object]] = {

@@ -81,6 +81,21 @@ def _check_regular(status: os.stat_result) -> os.stat_result:
     return status
 
 
+def read_into(file: BinaryIO, offset: int, count: int) -> bytearray:
+    """Return `count` bytes of a file from `offset` on, in memory that may be written to.
+
+    Raises
+    ------
+    CheckpointError
+        Not all of them are there.
+    """
+    data = bytearray(count)
+    file.seek(offset)
+    if file.readinto(data) != count:  # type: ignore[attr-defined]
+        raise CheckpointError("it ends too early; download it again")
+    return data
+
+
 def read_at(file: BinaryIO, offset: int, count: int) -> bytes:
     """Return `count` bytes of a file from `offset` on.
 

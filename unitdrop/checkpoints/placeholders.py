@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from math import prod
 
 import torch
 
@@ -23,10 +24,24 @@ class Storage:
 
 @dataclass(frozen=True, slots=True)
 class Tensor:
-    """What the shape and dtype of a tensor would be."""
+    """What a tensor would be, and where in a storage; `offset` and `stride` are counted in numbers."""
 
     shape: tuple[int, ...]
     dtype: torch.dtype
+    storage: Storage
+    offset: int
+    stride: tuple[int, ...]
+
+    @property
+    def numel(self) -> int:
+        """How many numbers it has."""
+        return prod(self.shape)
+
+    @property
+    def span(self) -> int:
+        """How many numbers of the storage lie from its first to its last, both included."""
+        steps = zip(self.shape, self.stride, strict=True)
+        return 1 + sum((size - 1) * step for size, step in steps) if self.numel else 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,8 +58,15 @@ class NumpyType:
     code: str
 
 
+@dataclass(frozen=True, slots=True, eq=False)
 class Opaque:
-    """Something harmless of which only the presence matters."""
+    """An object that is not built, such as one of a user's own class: only the presence of it matters.
 
+    Attributes
+    ----------
+    name : what it is called, as `"module name"`
+    inside : the mappings that it holds: its attributes, its items, those it was made from
+    """
 
-OPAQUE = Opaque()
+    name: str
+    inside: list[dict[object, object]] = field(default_factory=list)

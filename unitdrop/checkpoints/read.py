@@ -1,10 +1,9 @@
 """Reading checkpoints: files of weights from anywhere, none of which is trusted.
 
-torch's `weights_only=True` keeps a file from running code. It does not keep it from taking all memory, from
-describing tensors it does not hold, or from holding numbers no network can have. So a file is looked at in
-this order, and refused at the first thing that is wrong: its size; its layout, so that every byte is
-accounted for; what its pickle would build (see `pickles`). Only then does torch or safetensors read it, and
-every tensor is checked once more before it is copied.
+A file is opened once and looked at in this order, and refused at the first thing that is wrong: its size;
+its layout, so that every byte is accounted for; what its pickle would build (see `pickles`), of which
+nothing is built. Then the numbers of the wanted tensors are read from the same descriptor, checked and
+copied. Neither torch.load nor safetensors ever sees the file.
 """
 
 from __future__ import annotations
@@ -20,6 +19,8 @@ from torch import nn
 from unitdrop.checkpoints.files import opened, read_at, shown_path
 from unitdrop.checkpoints.legacy import LEGACY, read_legacy
 from unitdrop.checkpoints.safetensors_file import read_safetensors
+from unitdrop.checkpoints.storages import Contents
+from unitdrop.checkpoints.tensors import collected
 from unitdrop.checkpoints.wanted import Wanted
 from unitdrop.checkpoints.zips import read_zip
 from unitdrop.errors import CheckpointError, ModelError
@@ -78,7 +79,10 @@ def read_checkpoint(
     versions, wanted = getattr(like, "_metadata", None), Wanted(like, head, rename)
     try:
         with opened(path, wanted.most_bytes) as (file, size):
-            state = OrderedDict(_read(file, size, path, wanted))
+            contents = _contents(file, size, len(wanted.like))
+            plan = wanted.plan(contents.root)
+            state = OrderedDict(collected(wanted.like, plan, contents.take))
+            contents.check_rest()
         if versions is not None:  # modules that changed once ask for it; what fits `like` is of its version
             vars(state).update(_metadata=versions)
         return state
@@ -144,18 +148,16 @@ def load_checkpoint(
     return module
 
 
-def _read(
-    file: BufferedReader, size: int, path: str | os.PathLike, wanted: Wanted
-) -> dict[str, torch.Tensor]:
-    """Tell the format by the content, and read it."""
+def _contents(file: BufferedReader, size: int, weights: int) -> Contents:
+    """Tell the format by the content; return what the file holds, in which so many weights are looked for."""
     start = read_at(file, 0, min(size, 512))
     if start.startswith(b"PK\x03\x04"):
-        return read_zip(file, size, wanted)
+        return read_zip(file, size, weights)
     if start.startswith(LEGACY):
-        return read_legacy(file, size, wanted)
+        return read_legacy(file, size, weights)
     length = int.from_bytes(start[:8], "little")
     if start[8:9] == b"{" and (length <= size or start[8:10] == b'{"'):
-        return read_safetensors(file, size, path, wanted)
+        return read_safetensors(file, size, weights)
     raise CheckpointError(_what_else(start))
 
 

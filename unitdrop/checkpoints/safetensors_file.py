@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import json
-import os
 from math import prod
 from typing import BinaryIO
 
 import torch
-from safetensors import safe_open
 
 from unitdrop.checkpoints.files import read_at, shown
-from unitdrop.checkpoints.placeholders import Tensor
-from unitdrop.checkpoints.tensors import collected
-from unitdrop.checkpoints.wanted import Wanted
+from unitdrop.checkpoints.placeholders import Storage, Tensor
+from unitdrop.checkpoints.storages import Contents, Place
 from unitdrop.errors import CheckpointError
 
 MAX_HEADER = 1 << 20  # bytes of JSON
@@ -31,36 +28,33 @@ _DTYPES = {
 }
 
 
-def read_safetensors(
-    file: BinaryIO, size: int, path: str | os.PathLike, wanted: Wanted
-) -> dict[str, torch.Tensor]:
-    """Return the wanted tensors of a file of safetensors of `size` bytes, which is open and lies at `path`.
+def read_safetensors(file: BinaryIO, size: int, weights: int) -> Contents:
+    """Return what a file of safetensors of `size` bytes holds, in which so many `weights` are looked for.
 
     Raises
     ------
     CheckpointError
-        The file is damaged, or does not hold what is wanted.
+        The file is damaged.
     """
     length = int.from_bytes(read_at(file, 0, 8), "little")
-    if length > min(MAX_HEADER + 1_000 * len(wanted.like), size - 8):
+    if length > min(MAX_HEADER + 1_000 * weights, size - 8):
         raise CheckpointError(f"its header has {length} bytes, over those of the file; download it again")
     table = _header(read_at(file, 8, length), size - 8 - length)
-    plan = wanted.plan(table)
-    with safe_open(os.fspath(path), framework="pt", device="cpu") as opened:
-        for key, want in table.items():
-            part = opened.get_slice(key)
-            if tuple(part.get_shape()) != want.shape or _DTYPES.get(part.get_dtype()) != want.dtype:
-                raise CheckpointError(f"its {shown(key)} is described twice, and differently")
-        return collected(wanted.like, plan, opened.get_tensor)
+    places = {key: Place(8 + length + start, want.storage.nbytes) for key, (want, start) in table.items()}
+    return Contents({key: want for key, (want, _) in table.items()}, file, size, places)
 
 
-def _header(data: bytes, space: int) -> dict[str, Tensor]:
-    """Return the tensors that a header describes; they must fill the `space` after it, without overlap."""
+def _header(data: bytes, space: int) -> dict[str, tuple[Tensor, int]]:
+    """Return the tensors that a header describes, and where each begins.
+
+    They must fill the `space` after it, without overlap.
+    """
     table, ranges = {}, []
     try:
         for key, entry in json.loads(data, object_pairs_hook=_unique).items():
             if key != "__metadata__":
-                table[key], place = _described(key, **entry)
+                tensor, place = _described(key, **entry)
+                table[key] = tensor, place[0]
                 ranges.append(place)
     except CheckpointError:
         raise
@@ -81,7 +75,8 @@ def _described(key: str, dtype: str, shape: list, data_offsets: list) -> tuple[T
         raise CheckpointError(f"its {shown(key)} has an impossible shape or place")
     if end - start != prod(shape) * kind.itemsize:
         raise CheckpointError(f"its {shown(key)} has {end - start} bytes, which is not what its shape needs")
-    return Tensor(tuple(shape), kind), (start, end)
+    steps = [prod(shape[place + 1 :]) for place in range(len(shape))]
+    return Tensor(tuple(shape), kind, Storage(key, kind, prod(shape)), 0, tuple(steps)), (start, end)
 
 
 def _unique(pairs: list[tuple[str, object]]) -> dict[str, object]:

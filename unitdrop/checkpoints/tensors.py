@@ -14,7 +14,7 @@ from unitdrop.errors import CheckpointError
 
 
 def collected(
-    like: Mapping[str, torch.Tensor], plan: Plan, take: Callable[[str], torch.Tensor]
+    like: Mapping[str, torch.Tensor], plan: Plan, take: Callable[[Tensor], torch.Tensor]
 ) -> dict[str, torch.Tensor]:
     """Take, check and copy one tensor after another, so that each is freed before the next is copied.
 
@@ -25,7 +25,7 @@ def collected(
     plan
         For each name its name in the file and its outline.
     take
-        Gives the tensor of a name in the file.
+        Gives the tensor of an outline.
 
     Returns
     -------
@@ -40,8 +40,8 @@ def collected(
     made = {}
     for name in like:
         if name in plan:
-            key, expected = plan[name]
-            made[name] = _sound(name, take(key), expected)
+            _, outline = plan[name]
+            made[name] = _sound(name, take(outline), outline)
         else:
             made[name] = torch.zeros((), dtype=torch.int64, device="cpu")
     return made

@@ -14,6 +14,7 @@ from unitdrop.errors import CheckpointError
 # An optimizer keeps up to three numbers for every weight, and some files hold averages of the weights too.
 MAX_COPIES, MAX_BESIDE = 16, 64 << 20
 _PREFIXES = ("module.", "_orig_mod.", "model.")  # left by DataParallel, torch.compile and training frameworks
+_WHERE = ("state_dict", "model_state_dict", "model", "net", "weights")
 _TRACKED = "num_batches_tracked"
 
 Plan = dict[str, tuple[str, Tensor]]
@@ -55,20 +56,20 @@ class Wanted:
         """The size, in bytes, of the largest file that can honestly hold these tensors."""
         return MAX_BESIDE + MAX_COPIES * sum(t.numel() * t.dtype.itemsize for t in self.like.values())
 
-    def plan(self, table: Mapping[str, object]) -> Plan:
+    def plan(self, root: object) -> Plan:
         """Return for every wanted name its name in the file and its outline.
 
         Parameters
         ----------
-        table
-            The file's state dict, a `Tensor` placeholder for every tensor.
+        root
+            What the file holds, a `Tensor` placeholder for every tensor.
 
         Raises
         ------
         CheckpointError
             Names, shapes or dtypes do not fit.
         """
-        outlines = _outlines(table)
+        outlines = _outlines(_state_dict(root))
         found = self._names(outlines)
         _check_names(found, self.like)
         plan = {name: (found[name], outlines[found[name]]) for name in self.like if name in found}
@@ -109,6 +110,23 @@ class Wanted:
             raise CheckpointError(f"{name} has dtype {got.dtype}, expected {want.dtype}; convert it first")
 
 
+def _state_dict(value: object) -> Mapping[str, object]:
+    """Return the state dict in what a file holds: the whole, or under one of the usual names."""
+    for _ in range(3):
+        if not isinstance(value, dict):
+            break
+        inner = [value[name] for name in _WHERE if isinstance(value.get(name), dict)]
+        if not inner:  # only now: there may be tensors beside the state dict too, such as random state
+            break
+        value = inner[0]
+    if isinstance(value, dict) and any(isinstance(item, Tensor) for item in value.values()):
+        return value
+    raise CheckpointError(
+        f"it holds no state dict, neither as a whole nor under {', '.join(_WHERE)}; "
+        "save it with torch.save(model.state_dict(), ...)"
+    )
+
+
 def _outlines(table: Mapping[str, object]) -> dict[str, Tensor]:
     """Return a state dict that holds nothing but outlines of tensors under names."""
     outlines = {}
@@ -124,7 +142,11 @@ def _outlines(table: Mapping[str, object]) -> dict[str, Tensor]:
 def _prefix(keys: Collection[str], wanted: Collection[str]) -> str | None:
     """Return a prefix that all the keys carry, and not all that are wanted; None if there is none."""
     for prefix in _PREFIXES:
-        if all(key.startswith(prefix) for key in keys) and not all(key.startswith(prefix) for key in wanted):
+        if (
+            keys
+            and all(key.startswith(prefix) for key in keys)
+            and not all(key.startswith(prefix) for key in wanted)
+        ):
             return prefix
     return None
 

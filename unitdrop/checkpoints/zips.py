@@ -11,16 +11,12 @@ from __future__ import annotations
 import io
 import re
 import struct
-import zlib
 from collections.abc import Mapping
 from typing import BinaryIO, NamedTuple
 
-import torch
-
 from unitdrop.checkpoints.files import read_at, shown
 from unitdrop.checkpoints.pickles import MAX_PICKLE, most_opcodes, outline
-from unitdrop.checkpoints.torch_load import read_torch
-from unitdrop.checkpoints.wanted import Wanted
+from unitdrop.checkpoints.storages import Contents, Place
 from unitdrop.errors import CheckpointError
 
 MAX_DIRECTORY = 16 << 20  # bytes
@@ -45,29 +41,30 @@ class ZipEntry(NamedTuple):
     start: int = 0
 
 
-def read_zip(file: BinaryIO, size: int, wanted: Wanted) -> dict[str, torch.Tensor]:
-    """Return the wanted tensors of a zip of torch.save of `size` bytes.
+def read_zip(file: BinaryIO, size: int, weights: int) -> Contents:
+    """Return what a zip of torch.save of `size` bytes holds, in which so many `weights` are looked for.
 
     Raises
     ------
     CheckpointError
-        The file is damaged, unsafe to read, or does not hold what is wanted.
+        The file is damaged, or unsafe to read.
     """
-    entries = read_entries(file, size, 1_000 + 10 * len(wanted.like))
+    entries = read_entries(file, size, 1_000 + 10 * weights)
     pickle = entries["data.pkl"]
     if pickle.size > MAX_PICKLE:
         raise CheckpointError(f"its pickle has {pickle.size} bytes, over the {MAX_PICKLE} that are read")
     stream = io.BytesIO(read_at(file, pickle.start, pickle.size))
-    found = outline(stream, limit=most_opcodes(len(wanted.like)))
+    found = outline(stream, limit=most_opcodes(weights))
     if found.long_strings:
         raise CheckpointError("its pickle has strings of Python 2, which no zip of torch.save has")
+    places = {name: Place(entry.start, entry.size, entry.crc) for name, entry in entries.items()}
+    stored = {}
     for storage in found.storages.values():
-        entry = entries.get(f"data/{storage.key}")
-        if entry is None or entry.size < storage.nbytes:
+        place = places.pop(f"data/{storage.key}", None)
+        if place is None or place.nbytes < storage.nbytes:
             raise CheckpointError(f"it lacks the data of its storage {shown(storage.key)}; download it again")
-    for entry in entries.values():
-        _check_sum(file, entry)
-    return read_torch(file, found, wanted)
+        stored[storage.key] = place
+    return Contents(found.value, file, size, stored, places)
 
 
 def read_entries(file: BinaryIO, size: int, most: int) -> dict[str, ZipEntry]:
@@ -235,15 +232,3 @@ def _check_records(file: BinaryIO, entries: Mapping[str, ZipEntry]) -> None:
                 raise CheckpointError(f"its {name} is not what torch.save writes on a little-endian machine")
         elif name != "data.pkl" and not re.fullmatch(r"data/[0-9]+", name):
             raise CheckpointError(f"its zip holds {shown(name)}, which torch.save does not write")
-
-
-def _check_sum(file: BinaryIO, entry: ZipEntry) -> None:
-    """Refuse data that were damaged on their way; torch can be told to write 0 for the sum."""
-    if not entry.crc:
-        return
-    crc, left = 0, entry.size
-    file.seek(entry.start)
-    while left and (block := file.read(min(left, 1 << 20))):
-        crc, left = zlib.crc32(block, crc), left - len(block)
-    if left or crc != entry.crc:
-        raise CheckpointError(f"its entry {shown(entry.name)} is damaged; download it again")

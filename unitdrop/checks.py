@@ -1,4 +1,4 @@
-"""What is checked of arguments in many places: whole numbers, finite numbers, one of several choices.
+"""What is checked of arguments in many places: whole numbers, finite numbers, one of several choices, paths.
 
 Most judge and say nothing: who calls them knows the name of the argument and the remedy, and raises.
 """
@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 import operator
+import os
 from collections.abc import Iterable
 from typing import Any
 
@@ -75,3 +76,14 @@ def is_one_of(value: object, choices: Iterable[object]) -> bool:
     (True, False, False)
     """
     return any(isinstance(value, type(choice)) and value == choice for choice in choices)
+
+
+def expanded(path: str | os.PathLike[str]) -> str:
+    """Return a path with the home folder in the place of a leading `~`; as it is where there is no such home.
+
+    Examples
+    --------
+    >>> expanded("~/net.pth") == os.path.join(os.path.expanduser("~"), "net.pth"), expanded("a~")
+    (True, 'a~')
+    """
+    return os.path.expanduser(os.fspath(path))  # noqa: PTH111 (Path.expanduser raises where there is none)

@@ -24,7 +24,7 @@ def test_save_gif_writes_the_present_sweep_under_a_safe_name_and_says_where(made
 def test_a_gif_that_cannot_even_be_named_is_an_error_and_the_button_stays_alive(made, monkeypatch):
     a_panel = made()
     with monkeypatch.context() as patch:
-        patch.setattr(effects, "free_path", lambda *_: 1 / 0)
+        patch.setattr(effects, "export_path", lambda *_: 1 / 0)
         a_panel.controls.save.click()
     assert "ZeroDivisionError" in a_panel.controls.error.value
     assert not a_panel.controls.save.disabled and not a_panel.controller.gif.writing
@@ -34,7 +34,7 @@ def test_while_a_gif_is_written_the_sliders_live_and_a_second_click_does_nothing
     monkeypatch.chdir(tmp_path)
     go, started = threading.Event(), []
 
-    def slow(path, sweep, *, view, held, beside, progress):
+    def slow(path, sweep, *, view, held, beside, progress, fresh):
         started.append(path)
         progress(1, 2)
         assert go.wait(30)
@@ -90,3 +90,21 @@ def test_what_was_saved_before_is_not_overwritten(made, tmp_path, monkeypatch):
         controls.curves.value = curves
         controls.save_png.click()
     assert len(list(tmp_path.glob("*.png"))) == 2
+
+
+def test_two_panels_that_save_at_once_get_a_file_each(made, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    both, real, rendered = [made(), made()], export.save_gif, threading.Barrier(2)
+
+    def together(*given, **choices):
+        rendered.wait(30)  # both have chosen their name
+        return real(*given, **choices)
+
+    monkeypatch.setattr(export, "save_gif", together)
+    for each in both:
+        each.controls.save.click()
+    wait_until(lambda: not any(each.controls.save.disabled for each in both))
+    said = {each.controls.status.value.partition("Saved ")[2].partition(" (")[0] for each in both}
+    assert said == {str(path) for path in tmp_path.iterdir()} and len(said) == 2
+    for path in tmp_path.iterdir():
+        assert Image.open(path).n_frames > 1

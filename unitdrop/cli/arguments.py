@@ -121,21 +121,47 @@ def _add_lab(commands) -> None:
     )
 
 
+_ABOUT_APP = """\
+Flags that are not listed here go to Voilà (python -m voila --help lists them); those that would undo what
+follows are refused.
+
+The address that is printed holds a token, and only who has it gets in. A page shows the networks that are on
+this machine and the samples; it takes images from the browser (64 MB in all), gives pictures to it, and writes
+and reads no file here. What remains: whoever has the token uses this machine's processor, and 4 GB of its
+memory at most for each page (on Linux); what is sent is not encrypted (put a proxy with https in front, which
+passes the Host on); a page can move any control of its own panel, also one that it does not show.
+
+examples:
+  python -m unitdrop app --no-browser --port 9000
+  python -m unitdrop app --no-browser --ip 0.0.0.0 --host lab.example.org --kernels 8
+      for others who reach this machine by that name and are told the token
+"""
+
+
 def _add_app(commands) -> None:
     app = _add_command(commands, "app", "open the panel alone, without code, through Voilà")
-    app.epilog = (
-        "Flags that are not listed here go to Voilà (python -m voila --help lists them).\n\nexample:\n"
-        "  python -m unitdrop app --no-browser --port 9000\n"
-        "  python -m unitdrop app --no-browser --Voila.ip=0.0.0.0\n"
-        "      for everybody who can reach this machine; there is no password"
+    app.add_argument(
+        "--host",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="a name or address by which others reach it, beside localhost and 127.0.0.1; may be repeated",
     )
+    app.add_argument(
+        "--kernels", type=_whole_argument, default=4, metavar="N", help="so many pages at once at most (4)"
+    )
+    app.epilog = _ABOUT_APP
 
 
 def _add_sweep(commands) -> None:
     sweep = _add_command(commands, "sweep", "drop units of one image's class and print what happens")
     _add_choices(sweep, top="drop the K most important units (0)")
     sweep.add_argument("--json", action="store_true", help="print one JSON object instead of the table")
-    sweep.add_argument("--csv", metavar="FILE", help="also write the probability of every class for every k")
+    sweep.add_argument(
+        "--csv",
+        metavar="FILE",
+        help="also write the probability of every class for every k; - for stdout, in the table's place",
+    )
     sweep.epilog = "example:\n  python -m unitdrop sweep photo.jpg --target beach --top 20 --json"
 
 

@@ -17,11 +17,12 @@ import sys
 import traceback
 import warnings
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING
 
+from unitdrop.checks import expanded
 from unitdrop.cli.arguments import parse
 from unitdrop.cli.launch import app_command, become, install_command, lab_command
+from unitdrop.cli.outputs import refuse_overwriting
 from unitdrop.cli.report import describe, printable, table
 from unitdrop.errors import UsageError
 from unitdrop.notices import listening
@@ -29,6 +30,7 @@ from unitdrop.notices import listening
 if TYPE_CHECKING:
     from unitdrop.sweep import Sweep
 
+_PATHS = {"image", "model", "checkpoint", "labels", "csv", "out"}
 _MODELS_NOTE = """
 none stated: torchvision gives these weights no licence of their own; the terms of ImageNet apply.
 A network of your own: --model FILE.py:NAME, or --checkpoint FILE with the name of its architecture."""
@@ -64,6 +66,9 @@ def _carry_out(argv: list[str]) -> int:
         args = parse(argv)
     except SystemExit as stop:  # after --help and --version
         return int(stop.code or 0)
+    for name in _PATHS & vars(args).keys():  # a shell leaves `--csv=~/x.csv` as it is
+        given = getattr(args, name)
+        setattr(args, name, given if given is None else expanded(given))
     with listening(_note):
         return COMMANDS[args.command](args)
 
@@ -107,32 +112,53 @@ def _silence_stdout() -> None:
 
 def print_sweep(args: argparse.Namespace) -> int:
     """Carry out `sweep`: drop units of one image's class and print what happens."""
-    if args.csv is not None:
-        from unitdrop.export import destination
-
-        destination(args.csv)
-        _refuse_overwriting(args.image, args.csv)
+    alone = _check_csv(args)
     sweep, top = _read_sweep(args), args.top or 0
     record = describe(sweep, args.image, top, args.bottom)
     if args.csv is not None:
-        from unitdrop.export import save_csv
-
-        save_csv(args.csv, sweep)
+        _write_csv(args.csv, sweep, alone)
     if args.json:
         print(json.dumps(record, allow_nan=False))
-    else:
+    elif not alone:
         print(table(sweep, args.image, top, args.bottom))
         if args.csv is not None:
             print(f"\nEvery class at every k: {printable(args.csv)}")
     return 0
 
 
+def _check_csv(args: argparse.Namespace) -> bool:
+    """Refuse what `--csv` cannot be; return whether it goes to stdout, where nothing else may stand then."""
+    alone = False
+    if args.csv is not None:
+        from unitdrop.export import destination, own_descriptor
+
+        args.csv = "/dev/stdout" if args.csv == "-" else args.csv
+        destination(args.csv)
+        alone = own_descriptor(args.csv) == 1
+    if alone and args.json:
+        raise UsageError(f"--csv {args.csv} and --json: both would be on stdout; give --csv a file")
+    refuse_overwriting(args, None if alone else args.csv)
+    return alone
+
+
+def _write_csv(path: str, sweep: Sweep, alone: bool) -> None:
+    """Write the table of every class at every k; a reader of stdout who has had enough is no error."""
+    from unitdrop.export import ExportError, save_csv
+
+    try:
+        save_csv(path, sweep)
+    except ExportError as error:
+        if alone and isinstance(error.__cause__, BrokenPipeError):
+            raise error.__cause__ from None
+        raise
+
+
 def write_gif(args: argparse.Namespace) -> int:
     """Carry out `gif`: write the sweep of one image as an animation."""
-    from unitdrop.export import check_gif, save_gif
+    from unitdrop.export import check_gif, is_stream, save_gif
 
     check_gif(args.out, args.frames, args.fps)
-    _refuse_overwriting(args.image, args.out)
+    refuse_overwriting(args, args.out)
     sweep = _read_sweep(args)
     sweep.kept(args.top or 0, args.bottom)  # says what is wrong with a window
 
@@ -146,10 +172,13 @@ def write_gif(args: argparse.Namespace) -> int:
                 bar.reset(total)
             bar.update(done - bar.n)
 
-        save_gif(
+        path = save_gif(
             args.out, sweep, frames=args.frames, fps=args.fps, held=args.bottom, last=args.top, progress=show
         )
-    print(f"{printable(args.out)}: {Path(args.out).stat().st_size / 1e6:.1f} MB")
+    if is_stream(path):
+        print(f"{printable(path)}: written", file=sys.stderr)
+    else:
+        print(f"{printable(path)}: {path.stat().st_size / 1e6:.1f} MB")
     return 0
 
 
@@ -167,16 +196,6 @@ def _read_sweep(args: argparse.Namespace) -> Sweep:
             args.model, checkpoint=args.checkpoint, labels=args.labels, trust_unpinned=args.trust_unpinned
         )
         return Sweep(model(pixels), args.target, args.rank, args.scope, args.seed)
-
-
-def _refuse_overwriting(image: str, out: str) -> None:
-    """Raise `UsageError` if a result would replace the image it comes from."""
-    try:
-        same = Path(image).samefile(out)
-    except (OSError, ValueError):  # one of them does not exist, or cannot: told elsewhere
-        return
-    if same:
-        raise UsageError(f"{out}: is the image itself; choose another file for the result")
 
 
 def list_models(args: argparse.Namespace) -> int:
@@ -201,7 +220,7 @@ def open_lab(args: argparse.Namespace) -> int:
 
 def serve_app(args: argparse.Namespace) -> int:
     """Carry out `app`: open the panel alone, through Voilà."""
-    return become(*app_command(args.passed_on))
+    return become(*app_command(args.passed_on, args.host, args.kernels))
 
 
 COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {

@@ -98,6 +98,7 @@ def save_gif(
     last: int | None = None,
     progress: Callable[[int, int], object] | None = None,
     max_bytes: int = MAX_BYTES,
+    fresh: bool = False,
 ) -> Path:
     """Write a sweep as an animated GIF: units are dropped from k = 0 until well past the flip, over and over.
 
@@ -135,11 +136,13 @@ def save_gif(
         Called with (frames done, frames in all) after each frame; starts again with each reduction.
     max_bytes
         The file is at most so large.
+    fresh
+        Keep an older file: write `out-2.gif`, `out-3.gif`, ... where there is an `out.gif`.
 
     Returns
     -------
     Path
-        `path`.
+        The file.
 
     Raises
     ------
@@ -156,9 +159,9 @@ def save_gif(
     for reduction in REDUCTIONS:
         data = film.encode(reduction, max_bytes, progress)
         if data is not None:
-            with atomic_write(path) as file:
+            with atomic_write(path, fresh=fresh) as file:
                 file.write(data)
-            return Path(path)
+            return file.path
     raise ExportError(
         f"{path}: stays over {max_bytes:,} bytes even with fewer colours, a quarter of the frames and half "
         "the size; ask for a smaller size, or allow more bytes"

@@ -26,6 +26,7 @@ def save_png(
     view: View = View(),
     size: tuple[int, int] | None = None,
     beside: Sweep | None = None,
+    fresh: bool = False,
 ) -> Path:
     """Write the picture of one window of a sweep, as `SweepFigure` draws it, or of two sweeps side by side.
 
@@ -41,6 +42,8 @@ def save_png(
     beside
         A second sweep (another scope, ranking or image; as many units), whose picture of the same window
         stands to the right of the first one's. Both have the `size`: the file is twice as wide.
+    fresh
+        Keep an older file: write `out-2.png`, `out-3.png`, ... where there is an `out.png`.
 
     Returns
     -------
@@ -65,9 +68,9 @@ def save_png(
     shown = side_by_side(sweep, beside)
     with open_figures(len(shown), size or (NARROW if beside else (960, 540))) as figures:
         pixels = np.hstack([f.show(s, top, bottom, view) for f, s in zip(figures, shown, strict=True)])
-    with atomic_write(path) as file:
+    with atomic_write(path, fresh=fresh) as file:
         Image.fromarray(pixels).save(file, "PNG")
-    return Path(path)
+    return file.path
 
 
 @contextmanager

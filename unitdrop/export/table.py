@@ -20,7 +20,7 @@ def save_csv(path: str | os.PathLike, sweep: Sweep) -> Path:
     Returns
     -------
     Path
-        `path`.
+        The file.
 
     Raises
     ------
@@ -36,4 +36,4 @@ def save_csv(path: str | os.PathLike, sweep: Sweep) -> Path:
         writer.writerow([k, *last, *(f"{p:.9g}" for p in row)])
     with atomic_write(path) as file:
         file.write(table.getvalue().encode("utf-8", "backslashreplace"))
-    return Path(path)
+    return file.path

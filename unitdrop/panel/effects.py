@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from unitdrop import export
 from unitdrop.panel.browser import LIMIT
-from unitdrop.panel.saving import export_settings, free_path
+from unitdrop.panel.saving import export_path, export_settings
 from unitdrop.panel.state import restored
 
 if TYPE_CHECKING:
@@ -44,19 +44,19 @@ def save_gif(controller: Controller, value: Any = None) -> None:
     settings = export_settings(state, controller.numbers, controller.renderer) | {"held": state.held}
     if not state.second:
         del settings["size"]  # that of a GIF is its own
-    path = free_path(state, controller.numbers.labels(state.model), controller.gallery, ".gif")
+    path = export_path(state, controller.numbers.labels(state.model), controller.gallery, ".gif")
     controller.controls.error.value = ""
     controller.gif.write(path, controller.numbers.sweep(state), settings)
 
 
 def save_png(controller: Controller, value: Any = None) -> None:
-    """Write the picture as it stands; that is quick enough to be done at once."""
+    """Write the picture as it stands, which is quick; what was saved before stays."""
     state = controller.state
     top, bottom = state.window.ends
     labels, ending = controller.numbers.labels(state.model), f"_top{top}_bottom{bottom}.png"
-    path = free_path(state, labels, controller.gallery, ending)
+    path = export_path(state, labels, controller.gallery, ending)
     settings = export_settings(state, controller.numbers, controller.renderer)
-    export.save_png(path, controller.numbers.sweep(state), top, bottom, **settings)
+    path = export.save_png(path, controller.numbers.sweep(state), top, bottom, fresh=True, **settings)
     controller.controls.error.value = ""
     controller.say(f"Saved {path}")
 

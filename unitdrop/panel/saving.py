@@ -1,4 +1,4 @@
-"""From the state of a panel to files: what an export needs, free names, and a GIF written on a thread."""
+"""From the state of a panel to files: what an export needs, names, and a GIF written on a thread."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ def export_settings(state: State, numbers: Numbers, renderer: Renderer) -> dict[
     return {"view": state.view, "size": renderer.picture_size(state), "beside": beside}
 
 
-def free_path(state: State, labels: tuple[str, ...], gallery: Gallery, ending: str) -> Path:
-    """Return a file in the current folder that is named after what is shown, and is not there yet."""
+def export_path(state: State, labels: tuple[str, ...], gallery: Gallery, ending: str) -> Path:
+    """Return a file in the current folder that is named after what is shown."""
     order = f"random{state.seed}" if state.rank == "random" else state.rank
     stem = Path(gallery.source(state.image).name).stem
     view = state.view
@@ -34,9 +34,7 @@ def free_path(state: State, labels: tuple[str, ...], gallery: Gallery, ending: s
     if state.beside:
         field, value = state.beside
         parts.append(f"beside-{gallery.source(value).name if field == 'image' else value}")
-    path = Path.cwd() / export.safe_name("_".join(parts))
-    names = (Path(f"{path}{number}{ending}") for number in ("", *(f"-{n}" for n in range(2, 10_000))))
-    return next(name for name in names if not name.exists())  # what was saved before stays
+    return Path.cwd() / f"{export.safe_name('_'.join(parts))}{ending}"
 
 
 class GifWriter:
@@ -68,7 +66,7 @@ class GifWriter:
         self.writing = False
 
     def write(self, path: Path, sweep: Sweep, settings: dict[str, Any]) -> None:
-        """Begin to write a file, with the settings of `save_gif`."""
+        """Begin to write a file, with the settings of `save_gif`; what was saved before stays."""
         thread = threading.Thread(target=self._export, args=(path, sweep, settings), name="unitdrop-gif")
         try:
             self.writing = self._button.disabled = True
@@ -82,7 +80,7 @@ class GifWriter:
 
     def _export(self, path: Path, sweep: Sweep, settings: dict[str, Any]) -> None:
         try:
-            export.save_gif(path, sweep, progress=self._progress, **settings)
+            path = export.save_gif(path, sweep, progress=self._progress, fresh=True, **settings)
             self._say(f"Saved {path} ({path.stat().st_size / 1e6:.1f} MB)")
         except Stopped:
             pass

@@ -84,19 +84,48 @@ def test_app_serves_its_notebook_with_the_package_on_the_path_and_passes_flags_o
     [(program, command, environment)] = calls
     notebook = str(with_app / "notebooks" / "app.ipynb")
     assert program == sys.executable
-    assert command[1:4] == ["-m", "voila", notebook]
-    assert command[-3:] == ["--no-browser", "--port", "9000"]
-    culling = [flag.partition("=")[0] for flag in command[4:-3]]
+    assert command[1:4] == ["-m", "unitdrop.serving", notebook]
+    assert command[-4:] == ["--kernels=4", "--no-browser", "--port", "9000"]
+    culling = [flag.partition("=")[0] for flag in command[4:-4]]
     assert culling == [f"--MappingKernelManager.cull_{name}" for name in ("idle_timeout", "interval")]
     assert environment["PYTHONPATH"] == os.pathsep.join([str(with_app), "/already/there"])
 
 
 def test_flags_that_unitdrop_does_not_know_reach_voila(with_app, monkeypatch):
     seen = []
-    monkeypatch.setattr(commands, "app_command", lambda flags: seen.append(list(flags)) or 1 / 0)
+    monkeypatch.setattr(commands, "app_command", lambda *given: seen.append(given) or 1 / 0)
     with pytest.raises(ZeroDivisionError):
         main(["app", "--port", "9000", "--theme=dark", "--version"])
-    assert seen == [["--port", "9000", "--theme=dark", "--version"]]
+    assert seen == [(["--port", "9000", "--theme=dark", "--version"], [], 4)]
+
+
+def test_hosts_and_the_number_of_kernels_reach_the_server(with_app):
+    told = launch.app_command(["--port=9000"], ["lab.example.org", "10.0.0.7"], 8)[0]
+    assert told[-4:] == ["--kernels=8", "--host=lab.example.org", "--host=10.0.0.7", "--port=9000"]
+
+
+@pytest.mark.parametrize(
+    ("flag", "words"),
+    [
+        ("--token=", "an empty one would let everybody in"),
+        ("--Voila.token=", "an empty one would let everybody in"),
+        ("--Voila.auto_token=False", "Voila.auto_token cannot be set"),
+        ("--Voila.tornado_settings={'allow_origin': '*'}", "tornado_settings cannot be set"),
+        ("--App.tornado_settings={'allow_origin': '*'}", "tornado_settings cannot be set"),
+        ("--VoilaConfiguration.file_allowlist=.*", "file_allowlist cannot be set"),
+        ("--VoilaConfiguration.allow_template_override=YES", "allow_template_override cannot be set"),
+        ("--progressive_rendering=True", "progressive_rendering cannot be set"),
+        ("--preheat_kernel=True", "preheat_kernel cannot be set"),
+        ("--IdentityProvider.cookie_name=x", "IdentityProvider cannot be set"),
+        ("--host=lab.example.org:80", "without a port"),
+        ("--host=*", "expected a name"),
+        ("--kernels=0", "kernels"),
+    ],
+)
+def test_flags_that_would_open_the_app_are_refused_in_one_line(flag, words):
+    done = python_m("app", "--no-browser", "--port=1", flag)
+    assert done.returncode == 2 and words in done.stderr, done.stderr
+    assert "Traceback" not in done.stderr
 
 
 @pytest.mark.parametrize("user", [0, 1000])

@@ -28,6 +28,7 @@ FLOORS = {
     "evaluate_scenes": 4,
     "export": 5,
     "panel": 5,
+    "serving": 5,
     "": 6,
     "cli": 6,
     "__main__": 6,
@@ -61,6 +62,7 @@ ALLOWED = {
     "checkpoints": {"numpy", "torch", "safetensors"},
     "export": {"numpy", "cv2", "PIL"},
     "cli": {"numpy", "tqdm"},
+    "serving": {"tornado", "voila", "jupyter_server", "traitlets"},
 }
 
 # Packages that only these modules may import.
@@ -68,7 +70,10 @@ ONLY = {
     "ipywidgets": {"panel"},
     "IPython": {"panel"},
     "anywidget": {"panel"},
-    "traitlets": {"panel"},
+    "traitlets": {"panel", "serving"},
+    "tornado": {"serving"},
+    "voila": {"serving"},
+    "jupyter_server": {"serving"},
     "torch": {"models", "checkpoints", "scenes"},
     "torchvision": {"models", "scenes"},
     "matplotlib": {"heatmap", "drawing"},

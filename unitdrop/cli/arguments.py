@@ -125,11 +125,14 @@ _ABOUT_APP = """\
 Flags that are not listed here go to Voilà (python -m voila --help lists them); those that would undo what
 follows are refused.
 
-The address that is printed holds a token, and only who has it gets in. A page shows the networks that are on
-this machine and the samples; it takes images from the browser (64 MB in all), gives pictures to it, and writes
-and reads no file here. What remains: whoever has the token uses this machine's processor, and 4 GB of its
-memory at most for each page (on Linux); what is sent is not encrypted (put a proxy with https in front, which
-passes the Host on); a page can move any control of its own panel, also one that it does not show.
+The address that is printed holds a token, and only who has it gets in. A page shows the samples and the
+networks that are on this machine; it takes images from the browser (64 MB in all), gives pictures to it, and
+neither reads nor writes another file here. A page that is left ends after two minutes, or when somebody else
+waits for its place.
+
+What remains: whoever has the token uses this machine's processor, and of its memory 4 GB at most for each
+page (on Linux). What is sent is not encrypted: for others than you, put a proxy with https in front, which
+passes the Host on. A page can set any value of any widget of its own panel, also one that it does not show.
 
 examples:
   python -m unitdrop app --no-browser --port 9000

@@ -34,22 +34,29 @@ def lab_command(extra: Sequence[str]) -> tuple[list[str], dict[str, str]]:
     return [sys.executable, "-m", "jupyterlab", str(notebook), *extra], _environment(root)
 
 
-def app_command(extra: Sequence[str]) -> tuple[list[str], dict[str, str]]:
+def app_command(
+    extra: Sequence[str], hosts: Sequence[str] = (), kernels: int = 4
+) -> tuple[list[str], dict[str, str]]:
     """Return the command line and the environment that serve the panel alone, through Voilà.
+
+    ``hosts``: the names, beside those of this machine, that it answers to; ``kernels``: how many at most.
 
     Raises
     ------
     UsageError
-        The notebook or Voilà is missing.
+        The notebook or Voilà is missing, or there could be no kernel.
     """
+    if kernels < 1:
+        raise UsageError(f"--kernels {kernels}: expected at least 1, a page needs one")
     notebook, root = _find_notebook(APP, "app")
     if importlib.util.find_spec("voila") is None:
         raise UsageError(f"Voilà is not installed; run: {install_command()}")
     # Voilà lets root in without being asked, and does not know the flag that others ask for.
     extra = [flag for flag in extra if flag not in ("--", "--allow-root")]
     # Voilà does not learn that a page was left: a kernel that nobody is connected to ends by itself.
-    cull = [f"--MappingKernelManager.cull_{name}" for name in ("idle_timeout=300", "interval=60")]
-    return [sys.executable, "-m", "voila", str(notebook), *cull, *extra], _environment(root)
+    cull = [f"--MappingKernelManager.cull_{name}" for name in ("idle_timeout=120", "interval=30")]
+    told = [f"--kernels={kernels}", *(f"--host={host}" for host in hosts)]
+    return [sys.executable, "-m", "unitdrop.serving", str(notebook), *cull, *told, *extra], _environment(root)
 
 
 def _find_notebook(path: Path, command: str) -> tuple[Path, Path | None]:

@@ -1,7 +1,8 @@
 """Find a network's head by one forward pass: no layer is known by its name.
 
 The head must be what makes a sweep exact: feature maps, their average over space, one linear layer, its
-output returned as it is. All of it is compared numerically, number by number, at every forward pass.
+output returned as it is. All of it is compared numerically, number by number, at every forward pass. A
+convolution of 1 x 1 after the average is such a layer; before it, it is the same, as both are linear.
 
 What a comparison of numbers cannot see is a rearrangement of the maps over space between the last convolution
 and the average (a flip, say): the mean is the same, and the CAM is that of the maps that are averaged.
@@ -9,25 +10,26 @@ and the average (a flip, say): the mean is the same, and the CAM is that of the 
 
 from __future__ import annotations
 
-import threading
-from collections import deque
-from collections.abc import Iterable, Iterator
-from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
-from functools import partial
-from typing import Any
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 
 import torch
 from torch import nn
-from torch.overrides import TorchFunctionMode
+from torch.nn import functional as F
+from torch.nn.parameter import is_lazy
 
 from unitdrop.errors import ModelError
+from unitdrop.models.twin import unwrapped
+from unitdrop.models.watch import Call, InputError, Pass, look_at_pass
 
-REMEMBERED = 64
-"""So many of the latest activations are kept while the network runs: more would cost memory."""
 CLOSE = 1e-5
 """Numbers agree if they differ by at most this part of the sum of their summands' sizes: float32 rounds."""
-_lock = threading.RLock()  # two passes at once would see each other's hooks, and put back each other's modes
+COARSE = 2**-6
+"""Numbers of half precision do if they differ by at most this part: bfloat16 has 8 bits."""
+MOST_ASKED = 2**13
+"""A layer of more units is not asked for what it does to each: the answer would take gigabytes."""
+_EXACT = (torch.float32, torch.float64)
 
 
 @dataclass(frozen=True)
@@ -44,6 +46,8 @@ class Head:
         Of the layer, (C, U) and (C,); without a bias, zeros.
     logits : torch.Tensor
         What the network returned, (C,).
+    autocast : bool
+        Whether the network switches mixed precision on by itself, which was left off.
     """
 
     layer: str
@@ -51,6 +55,7 @@ class Head:
     weight: torch.Tensor
     bias: torch.Tensor
     logits: torch.Tensor
+    autocast: bool = False
 
 
 def find_head(module: nn.Module, batch: torch.Tensor) -> Head:
@@ -60,14 +65,17 @@ def find_head(module: nn.Module, batch: torch.Tensor) -> Head:
     ----------
     module
         Any network. It is left as it was, also after an error: parameters, buffers, mode, hooks, gradients,
-        and torch's random state.
+        and torch's random state. Another thread may train it meanwhile.
     batch
-        One input, (1, 3, H, W).
+        One input, such as (1, 3, H, W).
 
     Raises
     ------
+    InputError
+        The network fails on this input, or makes single pixels of it; a `ModelError` too.
     ModelError
-        The head is another one, for which class activation maps would not be exact; or the network fails.
+        The head is another one, for which class activation maps would not be exact; its numbers are too
+        coarse; or another thread changed the parameters in the middle.
 
     Examples
     --------
@@ -80,135 +88,40 @@ def find_head(module: nn.Module, batch: torch.Tensor) -> Head:
     Traceback (most recent call last):
     unitdrop.errors.ModelError: no nn.Linear took part in the forward pass; CAMs are exact only for ...
     """
+    try:
+        _check_numbers(module)
+        prefix, network = unwrapped(module)
+        head = look_at_pass(network, batch, _head_of)
+    except ModelError:
+        raise
+    except Exception as error:  # parameters of a library's own kind can fail at anything that is done to them
+        words = " ".join(str(error).split())[:200]
+        raise ModelError(
+            f"its head cannot be read ({type(error).__name__}: {words}); its parameters are of "
+            f"{_kinds(module)}: give the network with nn.Linear layers of float32"
+        ) from error
+    return replace(head, layer=prefix + head.layer)
+
+
+def _check_numbers(module: nn.Module) -> None:
+    """Raise `ModelError` for a network into which nothing can look, or without numbers."""
     if any(isinstance(part, torch.jit.ScriptModule) for part in module.modules()):
         raise ModelError(
             "it is TorchScript, into which nothing can look; pass the Python module it comes from"
         )
+    if any(is_lazy(tensor) for tensor in module.parameters()):
+        raise ModelError("its lazy layers have no numbers yet; run it once, or load its weights first")
     if any(tensor.is_meta for tensor in module.parameters()):
         raise ModelError("its parameters lie on the meta device, without numbers; load its weights first")
-    with _lock, untouched(module):
-        return _head_of(*_watched_pass(module, batch))
 
 
-# ------------------------------------------------------------------------------------ the forward pass
-
-
-@contextmanager
-def untouched(module: nn.Module) -> Iterator[None]:
-    """Put a module in eval mode without gradients or autocast, and everything back afterwards."""
-    modes = [(part, part.training) for part in module.modules()]
-    buffers = [
-        (part, name, b, b.detach().clone())
-        for part, _ in modes
-        for name, b in part._buffers.items()
-        if b is not None
-    ]
-    grads = [(p, p.grad) for p in module.parameters()]
-    gpus = sorted({p.device.index for p, _ in grads if p.device.type == "cuda"})
-    with ExitStack() as stack:
-        stack.enter_context(torch.no_grad())
-        stack.enter_context(torch.random.fork_rng(devices=gpus))
-        for kind in {"cpu", *(p.device.type for p, _ in grads)}:
-            stack.enter_context(torch.autocast(kind, enabled=False))
-        try:
-            for part, _ in modes:
-                part.training = False
-            yield
-        finally:
-            for part, mode in modes:
-                part.training = mode
-            for part, name, buffer, before in buffers:
-                part._buffers[name] = buffer
-                if not ((buffer == before) | (buffer != buffer) & (before != before)).all():  # NaN is NaN
-                    buffer.copy_(before)
-            for parameter, grad in grads:
-                parameter.grad = grad
-
-
-@dataclass(frozen=True)
-class _Call:
-    """A linear layer that was called, and how many activations had come by before.
-
-    Its input and output are None where they are no tensors, as a layer that inherits from `nn.Linear` may
-    have it.
-    """
-
-    layer: str
-    linear: nn.Linear
-    input: torch.Tensor | None
-    output: torch.Tensor | None
-    before: int
-
-    @property
-    def reads_pooled(self) -> bool:
-        """Whether its input has the shape of pooled maps, (1, U)."""
-        return self.input is not None and self.input.shape == (1, self.linear.in_features)
-
-    def gave(self, returned: torch.Tensor) -> bool:
-        """Return whether its output is what the network returned, (C,)."""
-        return self.output is not None and torch.equal(self.output.reshape(-1), returned)
-
-
-class _Watch(TorchFunctionMode):
-    """Remembers the latest tensors of one image that go into or come out of torch's functions.
-
-    Unlike hooks on modules, it also sees activations between functions that no module wraps.
-    """
-
-    def __init__(self, widths: set[int]) -> None:
-        super().__init__()
-        self.widths, self.count = widths, 0
-        self.latest: deque[tuple[int, torch.Tensor]] = deque(maxlen=REMEMBERED)
-
-    def __torch_function__(self, func, types, args=(), kwargs=None):
-        result = func(*args, **(kwargs or {}))
-        for value in (*args[:1], result):
-            if isinstance(value, torch.Tensor):
-                self._note(value)
-        return result
-
-    def _note(self, tensor: torch.Tensor) -> None:
-        """Keep a tensor that can be maps or pooled maps, unless it is kept already."""
-        shape = tensor.shape
-        if len(shape) not in (2, 4) or shape[0] != 1 or not self.widths & {shape[1], shape[-1]}:
-            return
-        if not any(tensor is known for _, known in self.latest):
-            self.latest.append((self.count, tensor))
-            self.count += 1
-
-
-def _watched_pass(
-    module: nn.Module, batch: torch.Tensor
-) -> tuple[list[_Call], list[tuple[int, torch.Tensor]], object]:
-    """Run one forward pass; return the calls of linear layers, the latest activations, and the output.
-
-    Its hooks are gone afterwards.
-    """
-    layers = {name: part for name, part in module.named_modules() if isinstance(part, nn.Linear)}
-    watch = _Watch({layer.in_features for layer in layers.values()})
-    calls: list[_Call] = []
-
-    def note(name: str, layer: nn.Linear, args: tuple, kwargs: dict[str, Any], output: Any) -> None:
-        if calls and not calls[-1].reads_pooled:
-            calls.pop()  # so that the many layers of a transformer are not kept
-        ends = (args[0] if args else kwargs.get("input"), output)
-        read, given = (end if isinstance(end, torch.Tensor) else None for end in ends)
-        calls.append(_Call(name, layer, read, given, watch.count))
-
-    with ExitStack() as hooks:
-        for name, layer in layers.items():
-            handle = layer.register_forward_hook(partial(note, name), with_kwargs=True)
-            hooks.callback(handle.remove)
-        try:
-            with watch:
-                returned = module(batch)
-        except Exception as error:
-            words = " ".join(str(error).split())
-            raise ModelError(
-                f"its forward pass failed on an input of {tuple(batch.shape)} ({type(error).__name__}: "
-                f"{words[:200]}); it must take one batch of RGB images of this size"
-            ) from error
-    return calls, list(watch.latest), returned
+def _kinds(module: nn.Module) -> str:
+    """Return in words what the parameters of a network are."""
+    kinds = {
+        str(p.dtype) if type(p) is nn.Parameter else f"{type(p).__name__} ({p.dtype})"
+        for p in module.parameters()
+    }
+    return ", ".join(sorted(kinds)[:4]) or "no kind"
 
 
 # ------------------------------------------------------------------------------------ the comparisons
@@ -219,59 +132,172 @@ _NEEDED = (
 )
 
 
-def _head_of(calls: list[_Call], latest: Iterable[tuple[int, torch.Tensor]], returned: object) -> Head:
+def _head_of(seen: Pass) -> Head:
     """Return the head if its parts fit together, or raise `ModelError` and say what does not."""
+    returned = _logits(seen.returned)
+    call = _plain(_last_call(seen, returned))
+    where = f"its last linear layer is {call.layer or 'the network itself'!r}"
+    _check_kinds(call, returned, where)
+    weight = call.weight.detach().clone()
+    bias = weight.new_zeros(len(weight)) if call.bias is None else call.bias.detach().clone()
+    if call.reads_maps:
+        maps = call.input[0].detach().clone()
+    else:
+        pooled = _pooled(call, where)
+        _check_output(weight, bias, pooled, call, returned, where)
+        _check_layer(seen, pooled, returned)
+        maps = _maps([tensor for number, tensor in seen.latest if number < call.before], pooled, where)
+    sizes = weight.abs() @ maps.abs().mean((1, 2)).to(weight.dtype) + bias.abs()
+    if not _agree(weight @ maps.mean((1, 2)).to(weight.dtype) + bias, returned, sizes):
+        raise ModelError(f"{where}, whose output its maps do not give; {_NEEDED}")
+    return Head(call.layer, maps, weight, bias, returned, seen.autocast)
+
+
+def _logits(returned: object) -> torch.Tensor:
+    """Return what the network returned as (C,), or raise `ModelError` for what cannot be logits."""
     if not isinstance(returned, torch.Tensor):
         kind = type(returned).__name__
         raise ModelError(f"it returns a {kind}, not a tensor of logits; wrap it in one that does")
-    if not calls:
-        raise ModelError(f"no nn.Linear took part in the forward pass; {_NEEDED}")
-    returned = returned.detach().reshape(-1).clone()
-    last = next((call for call in reversed(calls) if call.gave(returned)), calls[-1])
-    where = f"its last linear layer is {last.layer or 'the network itself'!r}"
-    pooled = _pooled(last, where)
-    linear = last.linear
-    weight, bias = linear.weight.detach().clone(), linear.bias
-    bias = weight.new_zeros(len(weight)) if bias is None else bias.detach().clone()
-    _check_output(weight, bias, pooled, last, returned, where)
-    maps = _maps([tensor for number, tensor in latest if number < last.before], pooled, where)
-    sizes = weight.abs() @ maps.abs().mean((1, 2)) + bias.abs()
-    if not _agree(weight @ maps.mean((1, 2)) + bias, returned, sizes):
-        raise ModelError(f"{where}, whose output its maps do not give; {_NEEDED}")
-    return Head(last.layer, maps, weight, bias, returned)
+    if not returned.is_floating_point():
+        raise ModelError(f"it returns a tensor of {returned.dtype}; return the logits")
+    return returned.detach().reshape(-1).clone()
 
 
-def _pooled(last: _Call, where: str) -> torch.Tensor:
+def _check_kinds(call: Call, returned: torch.Tensor, where: str) -> None:
+    """Raise `ModelError` for numbers that are too coarse, or none."""
+    for tensor in (call.weight, call.input, returned):
+        if tensor.dtype not in _EXACT:
+            raise ModelError(f"{where}, of {tensor.dtype}: too coarse to be exact; pass module.float()")
+    if not torch.isfinite(returned).all():
+        raise ModelError("its output holds NaN or infinity; check its weights, and mean and std of its input")
+
+
+# ------------------------------------------------------------------------------------ the last layer
+
+
+def _last_call(seen: Pass, returned: torch.Tensor) -> Call:
+    """Return the call of a linear layer whose output the network returned, else the last one.
+
+    Raises `ModelError` if none took part.
+    """
+    found = next((call for call in reversed(seen.calls) if _gave(call, returned)), None)
+    if found is not None:
+        return found
+    layers = list(_layers(seen, returned))
+    for name, part, read in layers:
+        if (asked := _asked(name, part, read)) is not None:
+            return asked
+    if layers:
+        name, part, _ = layers[0]
+        raise ModelError(f"its last linear layer is {name!r}, {_of_kind(part)}; {_NEEDED}")
+    linear = [call for call in seen.calls if not call.reads_maps]
+    if linear:
+        return linear[-1]
+    raise ModelError(f"no nn.Linear took part in the forward pass; {_NEEDED}")
+
+
+def _gave(call: Call, returned: torch.Tensor) -> bool:
+    """Return whether the output of a call, or its mean over space, is what the network returned."""
+    output = call.output.detach().to(returned.dtype)
+    if not call.reads_maps:
+        return torch.equal(output.reshape(-1), returned)
+    return _agree(output[0].mean((1, 2)), returned, output[0].abs().mean((1, 2)))
+
+
+def _layers(seen: Pass, returned: torch.Tensor) -> Iterator[tuple[str, nn.Module, torch.Tensor]]:
+    """Yield (name, layer, input) of what is a linear layer by its looks, and gave what was returned."""
+    for name, part, read, output in seen.ended:
+        given = output[0] if isinstance(output, tuple) and output else output
+        if not (isinstance(read, torch.Tensor) and isinstance(given, torch.Tensor)):
+            continue
+        if hasattr(part, "in_features") and torch.equal(given.reshape(-1).to(returned.dtype), returned):
+            yield name, part, read
+
+
+def _asked(name: str, part: nn.Module, read: torch.Tensor) -> Call | None:
+    """Return a layer that has no one weight as if it had: what it makes of each unit alone.
+
+    None for one that is not linear: it must say the same of any units together.
+    """
+    if read.ndim != 2 or len(read) != 1 or read.dtype not in _EXACT or read.shape[1] > MOST_ASKED:
+        return None
+    units = read.shape[1]
+    masks = torch.rand(16, units, generator=torch.Generator().manual_seed(0)).to(read) > 0.5
+    alone = torch.eye(units, dtype=read.dtype, device=read.device)
+    try:
+        answers = [part(x) for x in (torch.zeros_like(read), alone, masks * read, read)]
+    except Exception:
+        return None
+    answers = [answer[0] if isinstance(answer, tuple) else answer for answer in answers]
+    if not all(isinstance(answer, torch.Tensor) and answer.ndim == 2 for answer in answers):
+        return None
+    (bias,), each, some, whole = answers
+    weight = (each - bias).t().contiguous()
+    for x, y in ((masks * read, some), (read, whole)):
+        sizes = x.abs() @ weight.abs().t() + bias.abs()
+        if not _agree(x @ weight.t() + bias, y, sizes):
+            return None
+    return Call(name, weight, bias, read, whole, sys.maxsize)
+
+
+def _of_kind(part: nn.Module) -> str:
+    """Return in words why a layer cannot be read, and what to do."""
+    kind = type(part)
+    name = (
+        f"a {kind.__module__}.{kind.__qualname__}" if "torch" in kind.__module__ else f"a {kind.__qualname__}"
+    )
+    if "quant" in f"{kind.__module__}{kind.__qualname__}".lower():
+        return (
+            f"{name}, which rounds what it reads: too coarse to be exact; give the network before quantising"
+        )
+    return f"{name}, which does more than weight times input plus bias: merge or replace what it adds"
+
+
+def _plain(call: Call) -> Call:
+    """Return a call with its weight as a plain tensor; of a library's own kind, what it does to each unit."""
+    if type(call.weight) in (torch.Tensor, nn.Parameter):
+        return call
+    alone = torch.eye(call.weight.shape[1], dtype=call.input.dtype, device=call.input.device)
+    return replace(call, weight=F.linear(alone, call.weight).t().contiguous())
+
+
+def _check_layer(seen: Pass, pooled: torch.Tensor, returned: torch.Tensor) -> None:
+    """Raise `ModelError` for a layer that changes what it reads before it takes weights times that."""
+    for name, part, read in _layers(seen, returned):
+        if read.numel() == len(pooled) and not torch.equal(read.reshape(-1).to(pooled.dtype), pooled):
+            raise ModelError(f"its last linear layer is {name!r}, {_of_kind(part)}; {_NEEDED}")
+
+
+def _pooled(call: Call, where: str) -> torch.Tensor:
     """Return what the layer read, (U,), or raise `ModelError`."""
-    if last.input is None or not last.reads_pooled:
-        shape = () if last.input is None else tuple(last.input.shape)
+    if not call.reads_pooled:
+        shape = tuple(call.input.shape)
         raise ModelError(f"{where}, whose input is {shape}, not the (1, units) of pooled maps; {_NEEDED}")
-    return last.input[0]
+    return call.input.detach().reshape(-1)
 
 
 def _check_output(
     weight: torch.Tensor,
     bias: torch.Tensor,
     pooled: torch.Tensor,
-    last: _Call,
+    call: Call,
     returned: torch.Tensor,
     where: str,
 ) -> None:
     """Raise `ModelError` for a network whose output is not `weight @ pooled + bias`."""
-    if weight.dtype not in (torch.float32, torch.float64):
-        raise ModelError(f"{where}, of {weight.dtype}: too coarse to be exact; pass module.float()")
-    if not torch.isfinite(returned).all():
-        raise ModelError("its output holds NaN or infinity; check its weights, and mean and std of its input")
     ours, sizes = weight @ pooled + bias, weight.abs() @ pooled.abs() + bias.abs()
-    if last.output is None or not _agree(ours, last.output.reshape(-1), sizes):
+    if not _agree(ours, call.output.reshape(-1), sizes):
         raise ModelError(f"{where}, which does more than weight times input plus bias; {_NEEDED}")
     if not _agree(ours, returned, sizes):
         raise ModelError(f"{where}, but its output is not that layer's: return the logits; {_NEEDED}")
 
 
-def _agree(ours: torch.Tensor, theirs: torch.Tensor, sizes: torch.Tensor) -> bool:
-    """Return whether two vectors are equal, each number up to the rounding of a sum of such sizes."""
-    return ours.shape == theirs.shape and bool(((ours - theirs).abs() <= CLOSE * sizes).all())
+# ------------------------------------------------------------------------------------ the maps
+
+
+def _agree(ours: torch.Tensor, theirs: torch.Tensor, sizes: torch.Tensor, part: float = CLOSE) -> bool:
+    """Return whether two tensors are equal, each number up to the rounding of a sum of such sizes."""
+    return ours.shape == theirs.shape and bool(((ours - theirs).abs() <= part * sizes).all())
 
 
 def _maps(latest: list[torch.Tensor], pooled: torch.Tensor, where: str) -> torch.Tensor:
@@ -280,16 +306,20 @@ def _maps(latest: list[torch.Tensor], pooled: torch.Tensor, where: str) -> torch
     Raises `ModelError` if there are none.
     """
     units, before = len(pooled), []
-    for tensor in latest:
+    for tensor in (tensor.to(pooled.device) for tensor in latest):
         if tensor.numel() == units and _agree(tensor.reshape(-1), pooled, pooled.abs()):
             break
         before.append(tensor)
     layouts = [maps for tensor in before for maps in _layouts(tensor, units)]
     wide = [maps for maps in layouts if maps.shape[1] * maps.shape[2] > 1]
     found = next((maps for maps in reversed(wide) if _averages_to(maps, pooled)), None)
-    if found is None:
-        raise ModelError(f"{where}, and {_what_is_wrong(units, layouts, wide)}; {_NEEDED}")
-    return found.detach().clone()
+    if found is not None:
+        return found.detach().clone()
+    if layouts and not wide:
+        raise InputError(
+            f"{where}, and the {units} maps before it are a single pixel, on which there is no CAM to see"
+        )
+    raise ModelError(f"{where}, and {_what_is_wrong(units, pooled, wide)}")
 
 
 def _layouts(tensor: torch.Tensor, units: int) -> Iterator[torch.Tensor]:
@@ -300,18 +330,21 @@ def _layouts(tensor: torch.Tensor, units: int) -> Iterator[torch.Tensor]:
         yield tensor[0].permute(2, 0, 1)
 
 
-def _averages_to(maps: torch.Tensor, pooled: torch.Tensor) -> bool:
+def _averages_to(maps: torch.Tensor, pooled: torch.Tensor, part: float = CLOSE) -> bool:
     """Return whether the mean of the maps (U, h, w) over space is `pooled` (U,), unit by unit."""
-    if maps.dtype != pooled.dtype or not torch.isfinite(maps).all():
+    if (maps.dtype not in _EXACT and part == CLOSE) or not torch.isfinite(maps).all():
         return False
-    return _agree(maps.mean((1, 2)), pooled, maps.abs().mean((1, 2)))
+    maps = maps.to(pooled.dtype)
+    return _agree(maps.mean((1, 2)), pooled, maps.abs().mean((1, 2)), part)
 
 
-def _what_is_wrong(units: int, layouts: list[torch.Tensor], wide: list[torch.Tensor]) -> str:
+def _what_is_wrong(units: int, pooled: torch.Tensor, wide: list[torch.Tensor]) -> str:
     """Return in words why no maps were found."""
-    if wide:
-        h, w = wide[-1].shape[1:]
-        return f"its input is not the average of the {units} maps of {h} x {w} before it"
-    if layouts:
-        return f"the {units} maps before it are a single pixel, on which there is no CAM to see"
-    return f"there are no {units} feature maps before it that it could be the average of"
+    if not wide:
+        return f"there are no {units} feature maps before it that it could be the average of; {_NEEDED}"
+    h, w = wide[-1].shape[1:]
+    coarse = [maps for maps in wide if maps.dtype not in _EXACT and _averages_to(maps, pooled, COARSE)]
+    if coarse:
+        kind = coarse[-1].dtype
+        return f"the {units} maps before it are of {kind}: too coarse to be exact; pass module.float()"
+    return f"its input is not the average of the {units} maps of {h} x {w} before it; {_NEEDED}"

@@ -45,7 +45,7 @@ def test_a_network_that_is_fetched_or_fails_is_named_as_text(made_small):
     waiting = FetchingBar(entry, None, False)
     values = []
     waiting.line.observe(lambda change: values.append(change["new"]), "value")
-    waiting.fetch()
+    waiting.begin()
     wait_until(lambda: not any(t.name == "unitdrop-fetch" for t in threading.enumerate()))
     waiting.close()
     assert any("&lt;img" in value for value in values) and not any("<img" in value for value in values)

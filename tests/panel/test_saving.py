@@ -24,7 +24,7 @@ def test_save_gif_writes_the_present_sweep_under_a_safe_name_and_says_where(made
 def test_a_gif_that_cannot_even_be_named_is_an_error_and_the_button_stays_alive(made, monkeypatch):
     a_panel = made()
     with monkeypatch.context() as patch:
-        patch.setattr(effects, "export_path", lambda *_: 1 / 0)
+        patch.setattr(effects, "export_name", lambda *_: 1 / 0)
         a_panel.controls.save.click()
     assert "ZeroDivisionError" in a_panel.controls.error.value
     assert not a_panel.controls.save.disabled and not a_panel.controller.gif.writing

@@ -13,10 +13,9 @@ from unitdrop.panel.toolkit import layout, row, styles
 if TYPE_CHECKING:
     from unitdrop.panel.controls import Controls
 
-DRAWERS = (
-    f"Your own images: drop, upload (up to {LIMIT // 10**6} MB each), or a folder",
-    "Python and settings of this picture",
-)
+_OWN = f"Your own images: drop, or upload (up to {LIMIT // 10**6} MB each)"
+_OWN_TOO = f"Your own images: drop, upload (up to {LIMIT // 10**6} MB each), or a folder"
+_TOLD = "Python and settings of this picture"
 
 
 def arrange(c: Controls) -> widgets.VBox:
@@ -56,6 +55,7 @@ def steps(c: Controls) -> widgets.HBox:
 
 def fill_drawers(c: Controls) -> None:
     """Put what is needed now and then into the drawers: images of one's own, Python and settings."""
-    own = widgets.VBox([c.events, row(c.folder)])
+    folder = [] if c.folder is None else [row(c.folder)]
+    own = widgets.VBox([c.events, *folder])
     told = widgets.VBox([row(c.copy_code, c.copy_settings, c.settings), c.code])
-    c.drawers.children, c.drawers.titles = (own, told), DRAWERS
+    c.drawers.children, c.drawers.titles = (own, told), (_OWN_TOO if folder else _OWN, _TOLD)

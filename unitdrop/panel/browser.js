@@ -8,16 +8,17 @@ const megabytes = bytes => (bytes / 1e6).toFixed(1)
 
 function upload(model, el, signal) {
   const limit = model.get('limit')
+  const elsewhere = words => model.get('folders') ? words : ''
   const input = made(el, 'input', {type: 'file', accept: 'image/*', multiple: true, hidden: true})
   const button = made(el, 'button', {
     className: 'jupyter-button ud-choose', textContent: 'Choose files …', type: 'button',
-    title: `Images of up to ${megabytes(limit)} MB each; for larger ones give their folder below.`,
+    title: `Images of up to ${megabytes(limit)} MB each${elsewhere('; for larger ones give their folder below')}.`,
   })
   button.style.width = '130px'
   const words = made(el, 'span', {})
   words.style.cssText = 'white-space: pre-line; margin-left: 10px; line-height: 28px'
-  const hint = `or drop them anywhere on the panel: images of up to ${megabytes(limit)} MB each; ` +
-    'larger ones by their folder, below'
+  const hint = `or drop them anywhere on the panel: images of up to ${megabytes(limit)} MB each` +
+    elsewhere('; larger ones by their folder, below')
   words.textContent = hint
 
   const taken = () => new Promise(done => {
@@ -31,7 +32,7 @@ function upload(model, el, signal) {
     for (const file of files) {
       if (file.size > limit) {
         refused.push(`${file.name}: ${megabytes(file.size)} MB, more than the ${megabytes(limit)} MB that can ` +
-          'be uploaded; give its folder below instead')
+          `be uploaded${elsewhere('; give its folder below instead')}`)
         continue
       }
       words.textContent = `sending ${file.name} …`
@@ -39,7 +40,7 @@ function upload(model, el, signal) {
       try {
         bytes = await file.arrayBuffer()
       } catch { // a folder, or gone meanwhile
-        refused.push(`${file.name}: cannot be read; a folder is given by its path, below`)
+        refused.push(`${file.name}: cannot be read${elsewhere('; a folder is given by its path, below')}`)
         continue
       }
       const answer = taken()
@@ -126,6 +127,20 @@ function watchWidth(panel, model, signal) {
   signal.addEventListener('abort', () => observer.disconnect())
 }
 
+function download({kind, name}, [content]) {
+  if (kind !== 'download') return
+  const href = URL.createObjectURL(new Blob([content]))
+  const link = made(document.body, 'a', {href, download: name, hidden: true})
+  link.click()
+  link.remove()
+  setTimeout(() => URL.revokeObjectURL(href), PATIENCE)
+}
+
+function initialize({model}) { // once, however many views there are
+  model.on('msg:custom', download)
+  return () => model.off('msg:custom', download)
+}
+
 function render({model, el}) {
   const gone = new AbortController(), {signal} = gone
   const send = upload(model, el, signal)
@@ -142,4 +157,4 @@ function render({model, el}) {
   return () => gone.abort()
 }
 
-export default {render}
+export default {initialize, render}

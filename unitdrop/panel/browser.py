@@ -21,7 +21,8 @@ class BrowserEvents(anywidget.AnyWidget):
     Its messages (see `on_msg`) have a ``kind`` each: "file" (``name``, and its bytes as a
     buffer; to be answered, when it has been taken, with ``{"kind": "taken"}``), "tile" (a click on the row of
     units) and "curve" (on the picture), both with ``x`` and ``y`` from 0 to 1, "copied" (``what``), "refused"
-    (``words``: which files are too large).
+    (``words``: which files are too large). One is sent to the page: "download" (``name``, and the bytes of a
+    file as a buffer), which the browser then keeps.
 
     Attributes
     ----------
@@ -29,6 +30,8 @@ class BrowserEvents(anywidget.AnyWidget):
         Bytes of a file at most; larger ones are refused in the browser, before they are sent.
     titles : dict of str to str
         What is said of a widget when the pointer rests on it, by its class without the "ud-".
+    folders : bool
+        Whether there is a box for folders, which the words for larger files then point to.
     narrow : bool
         Whether the panel stands in less than 740 pixels; set by the browser.
     """
@@ -36,4 +39,5 @@ class BrowserEvents(anywidget.AnyWidget):
     _esm = Path(__file__).with_suffix(".js").read_text(encoding="utf-8")
     limit = traitlets.Int(LIMIT).tag(sync=True)
     titles = traitlets.Dict().tag(sync=True)
+    folders = traitlets.Bool(True).tag(sync=True)
     narrow = traitlets.Bool(False).tag(sync=True)

@@ -24,7 +24,7 @@ from unitdrop.panel.numbers import Numbers
 from unitdrop.panel.offers import Offer, make_offer
 from unitdrop.panel.python_text import python_of
 from unitdrop.panel.renderer import Frames, Renderer
-from unitdrop.panel.saving import GifWriter
+from unitdrop.panel.saving import GifWriter, IntoBrowser, Keep, into_folder
 from unitdrop.panel.state import State, settings_of
 
 IDLE = 0.03  # seconds without a move, after which what the next one may show is drawn
@@ -55,6 +55,8 @@ class Controller:
         Called with the name of a network that is not at hand, to have it fetched.
     trust_unpinned : bool
         See `load_model`; told in the Python of the picture.
+    public : bool
+        See `Panel`.
 
     Attributes
     ----------
@@ -88,6 +90,7 @@ class Controller:
         closed: threading.Event,
         fetch: Callable[[str], None],
         trust_unpinned: bool,
+        public: bool = False,
     ) -> None:
         self.networks, self.gallery, self.fetch, self._trust = networks, gallery, fetch, trust_unpinned
         self.lock, self._closed, self.setting = lock, closed, False
@@ -95,8 +98,9 @@ class Controller:
         self.draw_ahead = True
         self.numbers = Numbers(networks.at_hand, gallery.source)
         self.renderer = Renderer(self.numbers, size)
-        self.controls = Controls(size[0])
-        self.gif = GifWriter(self.controls.save, self.say, self._fail, lock, closed)
+        self.public, self.controls = public, Controls(size[0], public)
+        self.keep: Keep = IntoBrowser(self.controls.events.send) if public else into_folder
+        self.gif = GifWriter(self.controls.save, self.say, self._fail, lock, closed, self.keep)
         try:
             self._begin(name, *wanted)
         except BaseException:

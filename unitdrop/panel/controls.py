@@ -51,6 +51,13 @@ class Controls:
     Every control is declared here: its attribute, its widget, what it asks for, its tooltip. Where it stands
     on the page is told in `arrangement`.
 
+    Parameters
+    ----------
+    width : int
+        Of a wide picture, pixels.
+    public : bool
+        See `Panel`: there is no box for a folder.
+
     Attributes
     ----------
     table : list of Control
@@ -59,8 +66,8 @@ class Controls:
         All of them, as they stand on the page.
     """
 
-    def __init__(self, width: int) -> None:
-        self._width = width
+    def __init__(self, width: int, public: bool = False) -> None:
+        self._width, self._public = width, public
         self.table: list[Control] = []
         self.titles: dict[str, str] = {}
         self._show_pictures()
@@ -208,9 +215,10 @@ class Controls:
 
     def _save(self) -> None:
         add = self._add
-        words = "Write this sweep as an animation into the notebook's folder."
+        where = "and download it" if self._public else "into the notebook's folder"
+        words = f"Write this sweep as an animation {where}."
         self.save = add("save", _button("Save GIF", "film"), "save_gif", words)
-        words = "Write this picture into the notebook's folder."
+        words = f"Write this picture {where}."
         self.save_png = add("save_png", _button("Save PNG", "image"), "save_png", words)
         box = make(w.Textarea, width="auto", rows=12)
         self.code = add("code", box, None, "Python that makes this picture.")
@@ -224,9 +232,12 @@ class Controls:
 
     def _bring_own(self) -> None:
         add, place = self._add, "path of a folder or an image"
-        words = "Offer the images of this folder instead; empty: those of the start."
-        box = make(w.Text, "Folder", "48px", flex="1 1 340px", placeholder=place, continuous_update=False)
-        self.folder = add("folder", box, "folder", words)
+        self.folder: w.Text | None = None
+        if not self._public:
+            words = "Offer the images of this folder instead; empty: those of the start."
+            box = make(w.Text, "Folder", "48px", flex="1 1 340px", placeholder=place, continuous_update=False)
+            self.folder = add("folder", box, "folder", words)
+        self.events.folders = not self._public
         box = make(w.Accordion, width="auto")
         self.drawers = add("drawers", box, "stay", css="more", trait="selected_index")
 

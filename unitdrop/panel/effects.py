@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from unitdrop import export
 from unitdrop.panel.browser import LIMIT
-from unitdrop.panel.saving import export_path, export_settings
+from unitdrop.panel.saving import export_name, export_settings
 from unitdrop.panel.state import restored
 
 if TYPE_CHECKING:
@@ -26,6 +26,8 @@ def start_again(controller: Controller, value: Any = None) -> None:
 def open_folder(controller: Controller, path: str) -> None:
     """Offer the images of a folder, or those of the start, and show the first that can be read."""
     gallery = controller.gallery
+    if controller.public:  # there is no such box; a page may have asked all the same
+        raise ValueError("images: no folder can be opened here; upload images instead")
     if not path.strip():
         bad = gallery.listing.bad
         good = next((i for i in gallery.own if i not in bad), controller.state.image)
@@ -44,9 +46,9 @@ def save_gif(controller: Controller, value: Any = None) -> None:
     settings = export_settings(state, controller.numbers, controller.renderer) | {"held": state.held}
     if not state.second:
         del settings["size"]  # that of a GIF is its own
-    path = export_path(state, controller.numbers.labels(state.model), controller.gallery, ".gif")
+    name = export_name(state, controller.numbers.labels(state.model), controller.gallery, ".gif")
     controller.controls.error.value = ""
-    controller.gif.write(path, controller.numbers.sweep(state), settings)
+    controller.gif.write(name, controller.numbers.sweep(state), settings)
 
 
 def save_png(controller: Controller, value: Any = None) -> None:
@@ -54,11 +56,13 @@ def save_png(controller: Controller, value: Any = None) -> None:
     state = controller.state
     top, bottom = state.window.ends
     labels, ending = controller.numbers.labels(state.model), f"_top{top}_bottom{bottom}.png"
-    path = export_path(state, labels, controller.gallery, ending)
+    name, sweep = export_name(state, labels, controller.gallery, ending), controller.numbers.sweep(state)
     settings = export_settings(state, controller.numbers, controller.renderer)
-    path = export.save_png(path, controller.numbers.sweep(state), top, bottom, fresh=True, **settings)
+    said = controller.keep(
+        name, lambda path: export.save_png(path, sweep, top, bottom, fresh=True, **settings)
+    )
     controller.controls.error.value = ""
-    controller.say(f"Saved {path}")
+    controller.say(said)
 
 
 Effect = Callable[["Controller", Any], None]
@@ -115,7 +119,8 @@ def upload(controller: Controller, content: dict, buffers: Sequence[Any]) -> Non
     try:
         name, data = str(content["name"]), bytes(buffers[0])
         if len(data) > LIMIT:
-            raise ValueError(f"{name}: larger than {LIMIT / 1e6:.0f} MB; give its folder instead")
+            remedy = "make it smaller" if controller.public else "give its folder instead"
+            raise ValueError(f"{name:.200}: larger than {LIMIT / 1e6:.0f} MB; {remedy}")
         listing, image = controller.gallery.upload(name, data)
         if image is None:
             controller.offer_images(listing, "stay")

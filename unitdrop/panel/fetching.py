@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import ipywidgets as widgets
 
@@ -37,6 +37,9 @@ class FetchingBar:
     over : callable, optional
         Called with this, the reason, and whether it is an error, where the network does not come; whoever is
         called then closes this. None: the bar stays, and offers to try again.
+    download : {"yes", "asked", "never"}
+        Whether weights that are not on this machine are downloaded: at once, when the button is pressed, or
+        not at all.
     """
 
     def __init__(
@@ -45,8 +48,10 @@ class FetchingBar:
         arrived: Callable,
         trust_unpinned: bool,
         over: Callable[[FetchingBar, str, bool], None] | None = None,
+        download: str = "yes",
     ) -> None:
         self._entry, self._arrived, self._trust, self._over = entry, arrived, trust_unpinned, over
+        self._download = download
         self._lock, self._stop = threading.Lock(), threading.Event()
         self.bar = widgets.FloatProgress(min=0, max=1, layout=layout(flex="1 1 auto", width="auto"))
         self.line = widgets.HTML()
@@ -59,17 +64,30 @@ class FetchingBar:
             widget.add_class(f"ud-{name}")
         self.button.on_click(lambda _: self._pressed())
 
-    def fetch(self) -> None:
+    def begin(self) -> None:
+        """Fetch the network, or ask whether it is to be downloaded."""
+        if self._download == "asked" and not self._entry.cached:
+            self._stop.set()
+            self._offer("Download", "download", "Get the network.")
+            self._say(
+                f"{self._entry.name}: the network of these settings is not on this machine{self._where}."
+            )
+        else:
+            self._fetch()
+
+    @property
+    def _where(self) -> str:
+        entry = self._entry
+        if entry.cached or entry.remote is None:
+            return ""
+        return f" (about {entry.size / 1e6:.0f} MB from {entry.remote.url})"
+
+    def _fetch(self) -> None:
         """Begin, and say so."""
-        self._stop, entry = threading.Event(), self._entry
+        self._stop = threading.Event()
         self._offer("Cancel", "times", "Stop; nothing of a download is kept.")
         self.bar.bar_style, self.bar.value = "info", 0
-        where = (
-            ""
-            if entry.cached or entry.remote is None
-            else f" (about {entry.size / 1e6:.0f} MB from {entry.remote.url})"
-        )
-        self._say(f"{entry.name}: getting the network{where} …")
+        self._say(f"{self._entry.name}: getting the network{self._where} …")
         threading.Thread(target=self._work, args=(self._stop,), name="unitdrop-fetch").start()
 
     def going_for(self, name: str) -> bool:
@@ -86,7 +104,8 @@ class FetchingBar:
             self._show(stop, done, total)
 
         try:
-            model = self._entry.load(trust_unpinned=self._trust, progress=progress)
+            here = {} if self._download == "yes" or self._entry.remote is None else self._here()
+            model = self._entry.load(trust_unpinned=self._trust, progress=progress, **here)
             self._tell(stop, f"{self._entry.name}: first forward pass …")
             self._arrived(model, wanted)
         except Stopped:
@@ -98,6 +117,11 @@ class FetchingBar:
         finally:
             self._offer("Try again", "refresh", "Begin anew.")
 
+    def _here(self) -> dict[str, Any]:
+        """Return what lets the network be read from this machine, without a download whatever is wrong."""
+        assert self._entry.remote is not None, "asked of networks that come from elsewhere"
+        return {"checkpoint": self._entry.remote.path}
+
     def _show(self, stop: threading.Event, done: int, total: int | None) -> None:
         so_far = f"{done / 1e6:.1f} of {total / 1e6:.1f} MB" if total else f"{done / 1e6:.1f} MB so far"
         self.bar.value = done / total if total else 0
@@ -106,7 +130,9 @@ class FetchingBar:
 
     def _pressed(self) -> None:
         if self._stop.is_set():
-            self.fetch()
+            if self._download == "asked":
+                self._download = "yes"
+            self._fetch()
         else:  # until the thread has noticed, there is nothing to be pressed
             self.button.disabled = True
             self._end(self._stop, f"{self._entry.name}: cancelled.", "warning")

@@ -2,24 +2,27 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import lru_cache
-from pathlib import Path
+from functools import cached_property
 from typing import Any
 
 from unitdrop.errors import ImageError
 from unitdrop.images import load_image
+from unitdrop.notices import listening
+from unitdrop.panel.folders import LeftOut, in_groups
 from unitdrop.panel.messages import html_line, words_of
 from unitdrop.panel.sources import Source, gather, uploaded
-from unitdrop.panel.state import besides
+from unitdrop.panel.state import Range, besides
 
 CHECKED_AHEAD = 200  # so many images of a folder are read in advance, to list those that cannot be
+TOLD_EVERY = 0.5  # seconds after which those that were found since are listed
 
 
 @dataclass(frozen=True)
 class Listing:
-    """Which images are offered, by their positions, and why some cannot be read.
+    """Which images are offered, by their positions, and why others are not.
 
     Attributes
     ----------
@@ -27,16 +30,24 @@ class Listing:
         Those of a folder or of the start, and those that came from the browser.
     bad : mapping of int to str
         Why an image cannot be read.
+    left_out : tuple of LeftOut
+        What else there is where the images are, and why it is no image to offer.
     """
 
     listed: tuple[int, ...]
     uploads: tuple[int, ...] = ()
     bad: Mapping[int, str] = field(default_factory=dict)
+    left_out: tuple[LeftOut, ...] = ()
 
-    @property
+    @cached_property
     def offered(self) -> tuple[int, ...]:
         """The images in the menus, those among them that cannot be read too."""
         return (*self.listed, *self.uploads)
+
+    @cached_property
+    def good(self) -> frozenset[int]:
+        """The images in the menus, without those that cannot be read."""
+        return frozenset(self.offered) - self.bad.keys()
 
     def but_bad(self, bad: Mapping[int, str]) -> Listing:
         """Return the same listing with more images that cannot be read."""
@@ -50,10 +61,10 @@ class Gallery:
     """
 
     def __init__(self, images: Any) -> None:
-        self.sources = gather(images)
-        self.own = tuple(range(len(self.sources)))
-        self.listing = Listing(self.own)
-        self._options = lru_cache(2)(self._make_options)
+        self.sources, left_out = gather(images)
+        self.own, self._left_at_start = tuple(range(len(self.sources))), tuple(left_out)
+        self.listing = self.at_start()
+        self._made: tuple[frozenset[int], tuple[tuple, tuple]] | None = None
 
     @property
     def names(self) -> list[str]:
@@ -63,7 +74,8 @@ class Gallery:
     @property
     def offered_names(self) -> list[str | None]:
         """The names of the images that are offered, by position; None for the others."""
-        return [name if i in self.listing.offered else None for i, name in enumerate(self.names)]
+        offered = {*self.listing.offered}
+        return [name if i in offered else None for i, name in enumerate(self.names)]
 
     def source(self, image: int) -> Source:
         """Return the source of an image."""
@@ -74,38 +86,49 @@ class Gallery:
 
         ``used``: images that are shown, which stay in the menus whatever else is listed.
         """
-        return self._options(frozenset({*self.listing.offered} - self.listing.bad.keys() | {*used}))
+        shown = self.listing.good.union(used)
+        if self._made is None or self._made[0] != shown:
+            images = tuple((self.sources[i].name, i) for i in sorted(shown))
+            self._made = shown, (images, tuple(besides(images)))
+        return self._made[1]
 
-    def _make_options(self, shown: frozenset[int]) -> tuple[tuple, tuple]:
-        images = tuple((self.sources[i].name, i) for i in sorted(shown))
-        return images, tuple(besides(images))
+    @property
+    def unreadable(self) -> tuple[LeftOut, ...]:
+        """The images that cannot be read, as far as has been tried."""
+        bad = self.listing.bad
+        return tuple(self._left(i, bad[i]) for i in self.listing.offered if i in bad)
+
+    def _left(self, image: int, why: str) -> LeftOut:
+        """Return an image that cannot be read, with the reason that does not name it again."""
+        source = self.sources[image]
+        for name in filter(None, (str(source.get()) if source.path else None, source.path, source.name)):
+            why = why.removeprefix(f"{name}: ")
+        return LeftOut(source.name, why)
 
     def notes(self) -> str:
-        """Return the list of what cannot be read, as HTML; empty if all can."""
-        bad = self.listing.bad
-        told = [(self.sources[i].name, bad[i]) for i in self.listing.offered if i in bad]
-        if not told:
-            return ""
-        lines = [why if name in why else f"{name}: {why}" for name, why in told]
-        words = f"{len(lines)} of {len(self.listing.offered)} images cannot be read:\n" + "\n".join(lines)
-        return html_line(words, "--jp-ui-font-color2", "#6b7280")
+        """Return the list of what cannot be read and of what is left out, as HTML; empty if there is none."""
+        bad, left_out, words = self.unreadable, self.listing.left_out, ""
+        if bad:
+            words += f"{len(bad):,} of {len(self.listing.offered):,} images cannot be read:\n"
+            words += "\n".join(in_groups(bad)) + "\n"
+        if left_out:
+            words += "Left out:\n" + "\n".join(in_groups(left_out))
+        return html_line(words.strip(), "--jp-ui-font-color2", "#6b7280")
 
     def at_start(self) -> Listing:
         """Return the listing of the images of the start and the uploads."""
-        return replace(self.listing, listed=self.own)
+        before = getattr(self, "listing", Listing(()))
+        return replace(before, listed=self.own, left_out=self._left_at_start)
 
-    def upload(self, name: str, content: bytes) -> tuple[Listing, int | None]:
+    def upload(self, name: str, content: bytes, value_range: Range) -> tuple[Listing, int | None]:
         """Get to know an image from the browser: the listing with it, and its position if it can be read."""
         self.sources.append(uploaded(name, content, self.names))
         image = len(self.sources) - 1
         listing = replace(self.listing, uploads=(*self.listing.uploads, image))
-        try:
-            load_image(content)
-        except ImageError as error:
-            return listing.but_bad({image: str(error).removeprefix("bytes: ")}), None
-        return listing, image
+        why = self._why_bad(image, value_range)
+        return (listing, image) if why is None else (listing.but_bad({image: why}), None)
 
-    def open_folder(self, path: str) -> tuple[Listing, int]:
+    def open_folder(self, path: str, value_range: Range) -> tuple[Listing, int]:
         """Get to know the images of a folder: the listing of them, and the first that can be read.
 
         Raises
@@ -113,54 +136,67 @@ class Gallery:
         ImageError
             There is no such folder, or no image in it can be read.
         """
-        found, bad = gather(_typed_path(path.strip())), []
-        for first in found:
-            try:
-                load_image(first.get())
-                break
-            except ImageError as error:
-                bad.append(str(error))
-        else:
-            raise ImageError(f"{path:.200}: no image in it can be read: {'; '.join(bad[:5])}")
-        listed = tuple(map(self._position, found))
-        listing = replace(self.listing, listed=listed)
-        return listing.but_bad(dict(zip(listed, bad, strict=False))), self._position(first)
+        found, left_out = gather(path.strip())
+        listed, bad = self._positions(found), {}
+        listing = replace(self.listing, listed=listed, left_out=tuple(left_out))
+        for image in listed:
+            why = self._why_bad(image, value_range)
+            if why is None:
+                return listing.but_bad(bad), image
+            bad[image] = why
+        told = "; ".join(in_groups(self._left(i, why) for i, why in bad.items()))
+        raise ImageError(f"{path:.200}: no image in it can be read: {told}")
 
-    def _position(self, source: Source) -> int:
-        """Return the position of a source in the list, in which each path is once; add it if need be."""
-        for i, known in enumerate(self.sources):
-            if known.path == source.path:
-                return i
-        self.sources.append(source)
-        return len(self.sources) - 1
+    def _positions(self, found: Sequence[Source]) -> tuple[int, ...]:
+        """Return the positions of sources in the list, in which each path is once; add them if need be."""
+        known = {source.path: i for i, source in enumerate(self.sources) if source.path}
+        for source in found:
+            if known.setdefault(source.path, len(self.sources)) == len(self.sources):
+                self.sources.append(source)
+        return tuple(known[source.path] for source in found)
+
+    def _why_bad(self, image: int, value_range: Range) -> str | None:
+        """Return why an image cannot be read; None if it can. What is noticed is told when it is shown."""
+        content = self.sources[image].get()
+        try:
+            with listening(lambda text: None):
+                load_image(content, value_range=value_range)
+        except ImageError as error:
+            return str(error).removeprefix("bytes: ")
+        return None
 
     def check_ahead(
-        self, images: Sequence[int], ended: Callable[[], bool], tell: Callable[[int, str], None]
+        self,
+        images: Sequence[int],
+        value_range: Range,
+        ended: Callable[[], bool],
+        tell: Callable[[Mapping[int, str]], None],
     ) -> None:
         """Read images in advance and tell of those that cannot be, with the reason, until it is ended."""
+        found: dict[int, str] = {}
+        told = time.monotonic()
         for i in images[:CHECKED_AHEAD]:
             if ended():
                 return
             if i in self.listing.bad:
                 continue
             try:
-                load_image(self.sources[i].get())
+                why = self._why_bad(i, value_range)
             except Exception as error:
-                tell(i, str(error) if isinstance(error, ImageError) else words_of(error))
+                why = words_of(error)
+            if why is not None:
+                found[i] = why
+            if found and time.monotonic() - told > TOLD_EVERY:
+                tell(found)
+                found, told = {}, time.monotonic()
+        if found:
+            tell(found)
 
     def clear(self) -> None:
         """Let go of what the sources hold."""
-        self._options.cache_clear()
+        self._made = None
         self.sources = [Source(source.name, _gone, source.path) for source in self.sources]
 
 
 def _gone() -> Any:
     raise ImageError("images: the panel is closed; make a new one")
-
-
-def _typed_path(text: str) -> Path:
-    """Return the path that somebody has typed."""
-    try:
-        return Path(text).expanduser()
-    except RuntimeError:  # ~somebody who is not there
-        raise ImageError(f"images: no file or folder {text!r:.200}; check the path") from None

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from unitdrop.drawing import SweepFigure
+from unitdrop.notices import listening
 from unitdrop.panel.state import State
 from unitdrop.readout import Readout
 from unitdrop.sweep import Sweep
@@ -21,16 +22,23 @@ FETCHED = 3  # networks that are kept in memory, beside those that the panel was
 class Networks:
     """The networks of a panel.
 
+    Parameters
+    ----------
+    public : bool
+        Whether nothing is downloaded: of the catalogue there is only what is on this machine.
+
     Attributes
     ----------
     at_hand : dict of str to Model
         By their names in the menu.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, public: bool = False) -> None:
+        self._public = public
         self.at_hand: dict[str, Any] = {}
         self._by_name: set[str] = set()  # those that `load_model` knows by that name
         self._lasting: set[str] = set()
+        self._notices: dict[str, tuple[str, ...]] = {}
         self._menu = lru_cache(1)(self._make_menu)
 
     def keep(self, model: Any) -> str:
@@ -42,25 +50,33 @@ class Networks:
             return model
         if isinstance(model, str):
             self._by_name.add(model)
-        name, model = model if isinstance(model, str) else None, _loaded(model)
+        said: list[str] = []
+        with listening(said.append):
+            name, model = model if isinstance(model, str) else None, _loaded(model)
         name = name or str(model.name)
         if name in self.at_hand:
             taken = range(2, len(self.at_hand) + 3)
             name = next(free for i in taken if (free := f"{name} ({i})") not in self.at_hand)
-        self.at_hand[name] = model
+        self.at_hand[name], self._notices[name] = model, tuple(said)
         return name
 
-    def keep_fetched(self, model: Any, shown: str | None) -> str:
+    def notices(self, name: str) -> tuple[str, ...]:
+        """Return what was noticed while a network was loaded."""
+        return self._notices.get(name, ())
+
+    def keep_fetched(self, model: Any, shown: str | None, notices: tuple[str, ...] = ()) -> str:
         """Have a network of the catalogue at hand; those fetched first go where there are too many.
 
-        ``shown``: the network of the present picture, which stays; None before there is one.
+        ``shown``: the network of the present picture, which stays; None before there is one. ``notices``:
+        what was noticed while it was loaded.
         """
         name = str(model.name)
         if shown is not None:
             fetched = [each for each in self.at_hand if each not in self._lasting and each != shown]
-            for old in fetched[: max(len(fetched) - FETCHED + 1, 0)]:
+            kept = 1 if self._public else FETCHED
+            for old in fetched[: max(len(fetched) - kept + 1, 0)]:
                 del self.at_hand[old]
-        self.at_hand[name] = model
+        self.at_hand[name], self._notices[name] = model, notices
         self._by_name.add(name)
         self._menu.cache_clear()
         return name
@@ -74,8 +90,21 @@ class Networks:
         return name in self._by_name
 
     def entry(self, name: str) -> Entry:
-        """Return the catalogue's entry of a network that can be fetched."""
-        return catalogue_entries()[name]
+        """Return the catalogue's entry of a network that can be fetched.
+
+        Raises
+        ------
+        ValueError
+            There is none.
+        """
+        entry = catalogue_entries().get(name)
+        if entry is None or not self._offered(entry):
+            where = "on this machine" if self._public else "in the catalogue"
+            raise ValueError(f"model: {name!r:.80} is not {where}; choose one of the menu")
+        return entry
+
+    def _offered(self, entry: Entry) -> bool:
+        return entry.cached or not self._public
 
     def menu(self) -> tuple[tuple[str, str], ...]:
         """Return the options: the networks at hand, then the catalogue's with what there is to download."""
@@ -83,7 +112,8 @@ class Networks:
 
     def _make_menu(self) -> tuple[tuple[str, str], ...]:
         here = [(name, name) for name in self.at_hand]
-        others = (entry for name, entry in catalogue_entries().items() if name not in self.at_hand)
+        known = catalogue_entries().items()
+        others = (entry for name, entry in known if name not in self.at_hand and self._offered(entry))
         return (*here, *((f"{e.name}   ({_whereabouts(e)})", e.name) for e in others))
 
     def clear(self) -> None:
@@ -108,12 +138,14 @@ def remote_entry(model: Any) -> Entry | None:
 def given_models(given: Any, restored: str) -> tuple[list, int]:
     """Return the networks that a panel is made with, and which is shown first: that of a state, if there.
 
+    What a state names is looked for among those given, or in the catalogue; it is never loaded by itself.
+
     Raises
     ------
     ValueError
         There is none, or the state is of another.
     """
-    if given is None and restored and restored not in catalogue_entries() and ".py:" not in restored:
+    if given is None and restored and restored not in catalogue_entries():
         raise ValueError(f"state: it is of the network {restored!r:.80}; give that as model")
     models = list(given) if isinstance(given, (list, tuple)) else [given or restored or "scenes"]
     if not models:

@@ -48,8 +48,14 @@ class Panel:
         two thirds as wide and a little higher.
     trust_unpinned : bool
         See `load_model`.
+    public : bool
+        Whether others use the panel, as in ``python -m unitdrop app``. Then there is no box for a folder and
+        no path is told; pictures are given to the browser instead of a folder; the menu has only networks
+        that are on this machine; and images from the browser are taken up to 64 MB in all.
     state : str, optional
         The `settings` of a panel, which this one takes over; target, rank, ... are then left out of account.
+        They are of a network that is given as ``model``, or of one of the catalogue; one that is not on this
+        machine is downloaded only when the button is pressed that offers it.
 
     Attributes
     ----------
@@ -80,17 +86,18 @@ class Panel:
         cam: str = "target",
         size: tuple[int, int] = (WIDTH, HEIGHT),
         trust_unpinned: bool = False,
+        public: bool = False,
         state: str | None = None,
     ) -> None:
         top, bottom, seed = _checked(top=top, bottom=bottom, seed=seed)
-        self._gallery, self._networks = Gallery(images), Networks()
+        self._gallery, self._networks = Gallery(images, public), Networks(public)
         if state is None:
             view = View(cam=cam, end="bottom" if bottom else "top")
             chosen = State(0, 0, top + bottom, rank=rank, scope=scope, seed=seed, view=view)
         else:
             chosen = restored(state, self._gallery.names)
             target = chosen.target
-        self._wanted, self._size, self._trust = (target, chosen), size, trust_unpinned
+        self._wanted, self._size, self._trust, self._public = (target, chosen), size, trust_unpinned, public
         self._lock, self._closed = threading.RLock(), threading.Event()
         self.controller: Controller | None = None
         self._bar: FetchingBar | None = None
@@ -102,10 +109,11 @@ class Panel:
             self.controller.check_soon(self._gallery.own)
             supersede(self)
         else:
+            self._networks.entry(first)  # it must be one that may be fetched
             rehearse(entry, target, chosen, size)
             supersede(self)
             self._root = widgets.VBox()
-            self._fetch(first)
+            self._fetch(first, "asked" if chosen.model and not model else "yes")
 
     def _opened(self, name: str) -> Controller:
         """Return the controller that shows the first picture of a network."""
@@ -119,21 +127,24 @@ class Panel:
             closed=self._closed,
             fetch=self._fetch,
             trust_unpinned=self._trust,
+            public=self._public,
         )
 
     # -- a network that is fetched
 
-    def _fetch(self, name: str) -> None:
+    def _fetch(self, name: str, download: str = "yes") -> None:
         """Get a network of the catalogue, under a bar; what is shown stays meanwhile."""
+        entry = self._networks.entry(name)
         if self._bar is not None:
             if self._bar.going_for(name):
                 return
             self._bar.close()
         over = None if self.controller is None else self._given_up
-        self._bar = FetchingBar(self._networks.entry(name), self._arrived, self._trust, over)
+        download = "never" if self._public else download
+        self._bar = FetchingBar(entry, self._arrived, self._trust, over, download)
         below = [] if self.controller is None else [self.controller.controls.box]
         self._root.children = [self._bar.box, *below]
-        self._bar.fetch()
+        self._bar.begin()
 
     def _arrived(self, model: Any, wanted: Callable[[], bool]) -> None:
         """Show the network that was waited for, if it is still wanted."""

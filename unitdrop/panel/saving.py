@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -24,8 +25,8 @@ def export_settings(state: State, numbers: Numbers, renderer: Renderer) -> dict[
     return {"view": state.view, "size": renderer.picture_size(state), "beside": beside}
 
 
-def export_path(state: State, labels: tuple[str, ...], gallery: Gallery, ending: str) -> Path:
-    """Return a file in the current folder that is named after what is shown."""
+def export_name(state: State, labels: tuple[str, ...], gallery: Gallery, ending: str) -> str:
+    """Return the name of a file that is named after what is shown."""
     order = f"random{state.seed}" if state.rank == "random" else state.rank
     stem = Path(gallery.source(state.image).name).stem
     view = state.view
@@ -34,7 +35,37 @@ def export_path(state: State, labels: tuple[str, ...], gallery: Gallery, ending:
     if state.beside:
         field, value = state.beside
         parts.append(f"beside-{gallery.source(value).name if field == 'image' else value}")
-    return Path.cwd() / f"{export.safe_name('_'.join(parts))}{ending}"
+    return f"{export.safe_name('_'.join(parts))}{ending}"
+
+
+#: Takes a name and what writes a file to a path (and returns where it lies); returns what is to be said.
+Keep = Callable[[str, Callable[[Path], Path]], str]
+
+
+def into_folder(name: str, write: Callable[[Path], Path]) -> str:
+    """Write a file into the current folder, that of the notebook."""
+    path = write(Path.cwd() / name)
+    return f"Saved {path} ({path.stat().st_size / 1e6:.1f} MB)"
+
+
+class IntoBrowser:
+    """Gives a file to the browser, which keeps it as a download; nothing stays on this machine.
+
+    Parameters
+    ----------
+    send : callable
+        Sends a message and buffers to the page; see `BrowserEvents`.
+    """
+
+    def __init__(self, send: Callable[..., None]) -> None:
+        self._send = send
+
+    def __call__(self, name: str, write: Callable[[Path], Path]) -> str:
+        """Write a file where nobody else finds it, send it, and forget it."""
+        with tempfile.TemporaryDirectory(prefix="unitdrop-") as folder:
+            content = write(Path(folder, f"picture{Path(name).suffix}")).read_bytes()
+        self._send({"kind": "download", "name": name}, [content])
+        return f"{name} ({len(content) / 1e6:.1f} MB) is among your downloads"
 
 
 class GifWriter:
@@ -52,6 +83,8 @@ class GifWriter:
         Held while anything of the panel changes.
     closed : Event
         Set when the panel is closed, which ends the writing.
+    keep : callable
+        Where the file goes: `into_folder` or an `IntoBrowser`.
     """
 
     def __init__(
@@ -61,13 +94,14 @@ class GifWriter:
         fail: Callable[[BaseException], None],
         lock: Any,
         closed: threading.Event,
+        keep: Keep,
     ) -> None:
         self._button, self._say, self._fail, self._lock, self._closed = button, say, fail, lock, closed
-        self.writing = False
+        self._keep, self.writing = keep, False
 
-    def write(self, path: Path, sweep: Sweep, settings: dict[str, Any]) -> None:
+    def write(self, name: str, sweep: Sweep, settings: dict[str, Any]) -> None:
         """Begin to write a file, with the settings of `save_gif`; what was saved before stays."""
-        thread = threading.Thread(target=self._export, args=(path, sweep, settings), name="unitdrop-gif")
+        thread = threading.Thread(target=self._export, args=(name, sweep, settings), name="unitdrop-gif")
         try:
             self.writing = self._button.disabled = True
             self._say("Saving …")
@@ -78,10 +112,12 @@ class GifWriter:
                 self._say("")
             raise
 
-    def _export(self, path: Path, sweep: Sweep, settings: dict[str, Any]) -> None:
+    def _export(self, name: str, sweep: Sweep, settings: dict[str, Any]) -> None:
+        def write(path: Path) -> Path:
+            return export.save_gif(path, sweep, progress=self._progress, fresh=True, **settings)
+
         try:
-            path = export.save_gif(path, sweep, progress=self._progress, fresh=True, **settings)
-            self._say(f"Saved {path} ({path.stat().st_size / 1e6:.1f} MB)")
+            self._say(self._keep(name, write))
         except Stopped:
             pass
         except Exception as error:

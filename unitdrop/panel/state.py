@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
-from math import inf
 from typing import Any
 
 from unitdrop.checks import finite_number, is_one_of, whole_number
@@ -14,6 +13,7 @@ from unitdrop.sweep import RANKINGS, SCOPES, Window
 
 ENDS = ("top", "bottom")
 MOST_SEED = 2**31 - 1
+Range = tuple[float, float] | None
 _VIEW_FIELDS = {each.name for each in fields(View)}
 
 
@@ -48,6 +48,9 @@ class State:
         Whether there is room for a narrow picture only.
     model : str
         Name of the network.
+    value_range : (float, float), optional
+        The values that are black and white, in pictures of more than 8 bits and in arrays; None: as
+        `load_image` takes them by itself.
 
     Examples
     --------
@@ -70,6 +73,7 @@ class State:
     beside: tuple = ()
     narrow: bool = False
     model: str = ""
+    value_range: Range = None
 
     @property
     def window(self) -> Window:
@@ -114,6 +118,27 @@ def besides(names: Sequence[tuple[str, int]]) -> list[tuple[str, tuple]]:
 FIELDS = tuple(State(0, 0).flat)
 
 
+def range_of(value: Any) -> Range:
+    """Return two numbers as the values that are black and white; None for None.
+
+    Raises
+    ------
+    ValueError
+        They are something else.
+
+    Examples
+    --------
+    >>> range_of([0, 4095])
+    (0.0, 4095.0)
+    """
+    if value is None:
+        return None
+    pair = [finite_number(each) for each in value] if isinstance(value, (list, tuple)) else []
+    if len(pair) == 2 and pair[0] is not None and pair[1] is not None and pair[0] < pair[1]:
+        return pair[0], pair[1]
+    raise ValueError(f"value_range {value!r:.80}: expected two numbers, that of black below that of white")
+
+
 # -- settings strings: flat JSON, which users keep
 
 # What every version has written, in this order. What has come since stands behind, and only where it is not
@@ -156,6 +181,33 @@ def settings_of(state: State, images: Sequence[str]) -> str:
     return json.dumps({name: told[name] for name in (*_ALWAYS, *since)})
 
 
+_LONGEST = 100_000  # letters of a settings string; those of a panel have some hundreds
+
+
+def _given(settings: Any) -> dict[str, Any]:
+    """Return what a settings string says, each thing once."""
+    wrong = ValueError(f"state={_beginning(settings)}: expected a panel's settings; copy them whole")
+    if not isinstance(settings, str) or len(settings) > _LONGEST:
+        raise wrong
+    try:
+        given = json.loads(settings, object_pairs_hook=_once)
+    except (ValueError, RecursionError):  # nested too deeply, or a number of thousands of digits
+        raise wrong from None
+    if not isinstance(given, dict) or not {"image", "target"} <= given.keys():
+        raise wrong
+    return given
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    if len({name for name, _ in pairs}) < len(pairs):
+        raise ValueError("a field is written twice")
+    return dict(pairs)
+
+
+def _beginning(settings: Any) -> str:
+    return repr(settings[:80] if isinstance(settings, (str, bytes)) else type(settings))[:80]
+
+
 def restored(settings: str, *images: Sequence[str | None]) -> State:
     """Return the state that a settings string tells of.
 
@@ -166,12 +218,11 @@ def restored(settings: str, *images: Sequence[str | None]) -> State:
     ValueError
         It is no such string, or tells of what a state cannot be, or of an image that is in no list.
     """
-    try:
-        given = json.loads(settings)
-        image, target, beside = given.pop("image"), given.pop("target"), tuple(given.pop("beside", ()))
-        field, value = beside or (None, None)
-    except (TypeError, ValueError, KeyError, AttributeError):
-        raise ValueError(f"state={settings!r:.80}: expected a panel's settings; copy them whole") from None
+    given = _given(settings)
+    image, target, beside = given.pop("image"), given.pop("target"), given.pop("beside", [])
+    if not isinstance(beside, list) or len(beside) not in (0, 2):
+        raise ValueError(f"state: beside {beside!r:.80}; expected [] or a field and its value")
+    field, value = beside or (None, None)
     if not given.keys() <= _DEFAULTS.keys():
         more = ", ".join(sorted(given.keys() - _DEFAULTS.keys()))
         raise ValueError(f"state: unknown {more:.80}; these are the settings of another version")
@@ -181,6 +232,8 @@ def restored(settings: str, *images: Sequence[str | None]) -> State:
         value = _position(value, images)
     elif field is not None:
         _check(field if field in ("scope", "rank") else "beside", value)
+    if "value_range" in given:
+        given["value_range"] = range_of(given["value_range"])
     state = State(_position(image, images), target, beside=(field, value) if field else ())
     return state.changed(**{_FIELD_OF[name]: found for name, found in given.items()})
 
@@ -196,7 +249,7 @@ _CHOICES = {
     "narrow": (False, True),
     "beside": (),
 }
-_MOST = {"target": inf, "k": inf, "held": inf, "seed": MOST_SEED, "first": inf, "unit": inf}
+_MOST = dict.fromkeys(("target", "k", "held", "first", "unit"), 10**9) | {"seed": MOST_SEED}
 _MAY_BE_NONE = ("first", "unit")
 
 
@@ -211,11 +264,13 @@ def _check(name: str, value: Any) -> None:
     elif name in _MOST:
         none = value is None and name in _MAY_BE_NONE
         if not none and whole_number(value, 0, _MOST[name]) is None:
-            most = "" if _MOST[name] == inf else f", at most {_MOST[name]}"
-            raise ValueError(f"state: {name} {value!r:.80}; expected a whole number of at least 0{most}")
+            most = f"a whole number of at least 0, at most {_MOST[name]}"
+            raise ValueError(f"state: {name} {value!r:.80}; expected {most}")
     elif name == "opacity":
         if finite_number(value, 0, 1) is None:
             raise ValueError(f"state: opacity {value!r:.80}; expected a number from 0 to 1")
+    elif name == "value_range":
+        range_of(value)
     elif name not in _VIEW_FIELDS and not isinstance(value, str):
         raise ValueError(f"state: {name} {value!r:.80}; expected a name")
 

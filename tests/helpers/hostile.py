@@ -217,7 +217,7 @@ def _no_checkpoints():
         "xz": (lzma.compress(GOOD), "compressed as a whole"),
         "bzip2": (bz2.compress(GOOD), "compressed as a whole"),
         "bare pickle": (pickle.dumps({"weight": 1}), "plain pickle"),
-        "pickle that runs a command": (b"cos\nsystem\n(S'true'\ntR.", "not a checkpoint"),
+        "pickle that runs a command": (b"cos\nsystem\n(S'true'\ntR.", "plain pickle"),
     }
 
 
@@ -237,17 +237,6 @@ def _code():
             legacy(b"", machine=Call("os system", ("true",))),
             "no state dict needs",
         ),
-        "bytearray of 3 GiB": (_call("__builtin__ bytearray", 3 << 30), "which no state dict needs"),
-        "bytes": (_call("__builtin__ bytes", 3 << 30), "which no state dict needs"),
-        "torch.Tensor of 2^40": (_call("torch Tensor", 1 << 40), "which no state dict needs"),
-        "untyped storage of 2^40": (
-            _call("torch.storage UntypedStorage", 1 << 40),
-            "which no state dict needs",
-        ),
-        "float storage of 2^40": (_call("torch FloatStorage", 1 << 40), "calls what is not a function"),
-        "Counter": (_call("collections Counter", {}), "which no state dict needs"),
-        "float of 2^31 digits": (_call("__builtin__ complex", "1" * 99), "which no state dict needs"),
-        "new object": (_beside(Raw(opcodes(Global("collections OrderedDict")) + b")\x81")), "opcode NEWOBJ"),
     }
 
 
@@ -255,29 +244,8 @@ def _bombs():
     """Pickles that take time, memory or the whole stack."""
     deep = 100_000
     return {
-        "billion laughs": (_beside(_laughs(b"e")), "nested over"),
-        "billion laughs as a key": (_beside(Raw(b"}" + _laughs().opcodes + b"K\x01s")), "key of a dict"),
-        "tuple as a key": (_beside({(1, 2): 3}), "key of a dict"),
-        "keys that collide": (zipped(_collisions()), "key of a dict"),
-        "tuples 100,000 deep": (_beside(Raw(b")" + b"\x85" * deep)), "nested over|opcodes"),
         "lists 100,000 deep": (_beside(Raw(b"](" * deep)), "nested over"),
-        "tuples 30,000 deep": (_beside(Raw(b")" + b"\x85" * 30_000)), "nested over"),
-        "dicts 8,000 deep": (_beside(Raw(b"(}q\x00" + b"}K\x01h\x00sq\x00" * 8_000 + b"t")), "nested over"),
-        "list in itself": (_beside(Raw(b"]q\x00h\x00a")), "holds itself"),
-        "metadata 4,000 deep": (
-            _beside(
-                Raw(
-                    b"("
-                    + opcodes(NO_HOOKS)
-                    + b"q\x00"
-                    + b"".join([opcodes(NO_HOOKS), b"}", opcodes("_metadata"), b"h\x00sbq\x00"]) * 4_000
-                    + b"t"
-                )
-            ),
-            "nested over",
-        ),
-        "500,000 opcodes": (_beside(Raw(b"](" + b"N" * 500_000 + b"e")), "opcodes"),
-        "string of 2 MB": (_beside("x" * 2_000_000), "string of 2000000 characters"),
+        "600,000 opcodes": (_beside(Raw(b"](" + b"N" * 600_000 + b"e")), "opcodes"),
         "string said to have 4 GB": (_beside(Raw(b"X\xff\xff\xff\xff")), "damaged or cut short"),
         "string of 2^62": (_beside(Raw(b"\x8d" + struct.pack("<Q", 1 << 62))), "damaged or cut short"),
         "number of 255 bytes as a size": (
@@ -295,41 +263,14 @@ def _malformed_pickles():
         "stack underflow": (zipped(b"\x80\x02R."), "damaged or cut short"),
         "no stop": (zipped(b"\x80\x02N"), "damaged or cut short"),
         "mark without end": (zipped(b"\x80\x02(N."), "leftovers"),
-        "protocol 4": (zipped(pickle.dumps({"a": [1, 2]}, 4)), "protocol 4"),
-        "protocol 5": (saved(state(), pickle_protocol=5), "protocol 5"),
-        "protocol 4, legacy": (
-            saved(state(), pickle_protocol=4, _use_new_zipfile_serialization=False),
-            "not a checkpoint|plain pickle|protocol",
-        ),
-        "frame": (zipped(b"\x80\x02\x95" + struct.pack("<Q", 1 << 60) + b"N."), "opcode FRAME|damaged"),
-        "protocol said twice": (_beside(Raw(b"\x80\x02N")), "does not begin like one"),
-        "pop": (_beside(Raw(b"NN0")), "opcode POP"),
+        "protocol said twice": (_beside(Raw(b"\x80\x02N")), "a protocol that"),
         "extension code": (_beside(Raw(b"\x82\x01")), "opcode EXT1"),
-        "stack global": (_beside(Raw(opcodes("os") + opcodes("system") + b"\x93")), "opcode STACK_GLOBAL"),
-        "instance": (_beside(Raw(b"(ios\nsystem\n")), "opcode INST"),
-        "pickle of 17 MiB": (zipped(pickled("x" * (17 << 20))), "over the"),
+        "stack global": (
+            _beside(Raw(opcodes("os") + opcodes("system") + b"\x93")),
+            "which no state dict needs",
+        ),
+        "instance": (_beside(Raw(b"(ios\nsystem\n")), "which no state dict needs"),
         "attributes of a list": (_beside(Raw(b"]}b")), "attributes for"),
-        "attributes of a dict": (
-            _beside(Raw(opcodes(NO_HOOKS) + opcodes({"items": 1}) + b"b")),
-            "attributes for",
-        ),
-        "numpy dtype of objects": (_call("numpy dtype", "O8", False, True), "numpy dtype"),
-        "numpy's own dtype altered": (
-            _beside(
-                Raw(
-                    opcodes(Call("numpy dtype", ("f8", False, True)))
-                    + opcodes((3, ">", None, None, None, -1, -1, 0))
-                    + b"b"
-                )
-            ),
-            "attributes for",
-        ),
-        "numpy dtype not copied": (_call("numpy dtype", "f8", False, False), "numpy dtype"),
-        "numpy scalar too short": (
-            _call("numpy.core.multiarray scalar", Call("numpy dtype", ("f8", False, True)), "x"),
-            "wrong size",
-        ),
-        "encoded 3 GiB": (_call("_codecs encode", "x", "utf-32"), "encodes"),
     }
 
 
@@ -338,9 +279,9 @@ def _shapes():
     return {
         "stride 0, 2^40 numbers": (
             _zip(fc__bias=tensor("1", (1 << 40,), numel=2, stride=(0,))),
-            "cannot hold",
+            "expected .2,",
         ),
-        "stride 0": (_zip(fc__weight=tensor("0", (2, 3), numel=1, stride=(0, 0))), "cannot hold"),
+        "stride 0": (_zip(fc__weight=tensor("0", (2, 3), numel=1, stride=(0, 0))), "lie apart"),
         "numbers that overlap": (_zip(fc__weight=tensor("0", (2, 3), stride=(1, 1))), "lie apart"),
         "negative stride": (_zip(fc__bias=tensor("1", (2,), stride=(-1,), offset=1)), "impossible shape"),
         "negative size": (_zip(fc__bias=tensor("1", (-2,), numel=2)), "impossible shape"),
@@ -377,10 +318,6 @@ def _storages():
         "storage cut short": (zipped(pickled(parts()), DATA | {"0": DATA["0"][:-1]}), "lacks the data"),
         "storage under two dtypes": (_zip(fc__bias=tensor("3", (2,))), "described twice"),
         "storage under two lengths": (_zip(fc__bias=tensor("0", (2,))), "described twice"),
-        "reference of another kind": (
-            _beside(Outside(("module", Global("torch Size"), "a", "b"))),
-            "not a storage",
-        ),
         "reference that is a number": (_beside(Outside(7)), "not a storage"),
         "storage with a view": (old(fc__bias=tensor("1", (2,), view=(("9", 0, 2),))), "not a storage"),
     }
@@ -412,22 +349,22 @@ def _kinds():
     qint = torch.quantize_per_tensor(torch.ones(2, 3), 0.1, 0, torch.qint8)
     return {
         "on the meta device": (_zip(fc__bias=tensor("1", (2,), place="meta")), "save it from the CPU"),
-        "meta tensor": (saved(state_with(fc__bias=torch.empty(2, device="meta"))), "_rebuild_meta_tensor"),
+        "meta tensor": (saved(state_with(fc__bias=torch.empty(2, device="meta"))), "fc.bias"),
         "hooks": (_zip(fc__bias=tensor("1", (2,), hooks={"a": 1})), "hooks"),
         "hooks added later": (zipped(_late_hooks()), "hooks"),
-        "lazily conjugated": (_zip(fc__bias=tensor("1", (2,), more=({"conj": True},))), "lazily"),
-        "sparse": (saved(state_with(fc__weight=torch.eye(2, 3).to_sparse())), "_rebuild_sparse_tensor"),
-        "quantised": (saved(state_with(fc__weight=qint)), "which no state dict needs"),
+        "lazily conjugated": (_zip(fc__bias=tensor("1", (2,), more=({"conj": True},))), "fc.bias"),
+        "sparse": (saved(state_with(fc__weight=torch.eye(2, 3).to_sparse())), "fc.weight"),
+        "quantised": (saved(state_with(fc__weight=qint)), "fc.weight"),
         "subclass": (
             saved(state_with(fc__weight=torch.ones(2, 3).as_subclass(_Marker))),
-            "which no state dict needs",
+            "fc.weight",
         ),
         "nested tensor": (
             saved(state_with(fc__weight=torch.nested.nested_tensor([torch.ones(3)] * 2))),
-            "which no state dict needs",
+            "fc.weight",
         ),
-        "numpy array": (saved(state_with(fc__weight=np.ones((2, 3), "f"))), "which no state dict needs"),
-        "whole module": (saved(torch.nn.Linear(3, 2)), "which no state dict needs"),
+        "numpy array": (saved(state_with(fc__weight=np.ones((2, 3), "f"))), "fc.weight"),
+        "whole module": (saved(torch.nn.Linear(3, 2)), "whole network .*torch.save.model.state_dict"),
     }
 
 
@@ -554,7 +491,11 @@ def _numbers():
             saved(state_with(bn__num_batches_tracked=torch.tensor([1]))),
             "expected ..",
         ),
-        "dtype": (saved(state_with(fc__weight=torch.ones(2, 3).double())), "float64, expected torch.float32"),
+        "dtype": (saved(state_with(fc__weight=torch.ones(2, 3).int())), "int32, expected torch.float32"),
+        "too large a number": (
+            saved(state_with(fc__weight=torch.full((2, 3), 1e300, dtype=torch.float64))),
+            "too large for torch.float32",
+        ),
         "complex": (saved(state_with(fc__weight=torch.ones(2, 3) * 1j)), "complex64, expected"),
     }
 
@@ -567,20 +508,64 @@ def _names():
             "and 6 more too many",
         ),
         "missing": (saved({"fc.weight": torch.ones(2, 3)}), "lacks 'fc.bias', 'bn.running_var'"),
-        "other names": (saved({"conv.weight": torch.ones(2, 3)}), "made for another architecture"),
+        "other names": (saved({"conv.weight": torch.ones(2, 3)}), "none of this network's 4 names"),
         "a string among tensors": (saved(state_with(fc__bias="none")), "expected names and tensors"),
-        "a number as a name": (saved({**state(), 7: torch.ones(1)}), "expected names and tensors"),
-        "name of 10,000": (
-            saved(state_with(**{"x" * 10_000: torch.ones(1)})),
-            "made for another architecture",
-        ),
-        "names that merge": (
-            saved({f"module.{n}": t for n, t in state().items()} | {"fc.bias": torch.ones(2)}),
-            "too many",
-        ),
+        "a number as a name": (saved({**state(), 7: torch.ones(1)}), "has '7' too many"),
+        "name of 10,000": (saved(state_with(**{"x" * 10_000: torch.ones(1)})), "too many"),
         "empty dict": (saved({}), "no state dict"),
         "only a tensor": (saved(torch.ones(2, 3)), "no state dict"),
         "only an optimizer": (saved({"optimizer": {"state": {}}, "epoch": 3}), "no state dict"),
+    }
+
+
+def inert():
+    """Good files in which a hostile part is never built: it costs nothing."""
+    deep = 100_000
+    return {
+        "bytearray of 3 GiB": _call("__builtin__ bytearray", 3 << 30),
+        "bytes": _call("__builtin__ bytes", 3 << 30),
+        "torch.Tensor of 2^40": _call("torch Tensor", 1 << 40),
+        "untyped storage of 2^40": _call("torch.storage UntypedStorage", 1 << 40),
+        "float storage of 2^40": _call("torch FloatStorage", 1 << 40),
+        "Counter": _call("collections Counter", {}),
+        "float of 2^31 digits": _call("__builtin__ complex", "1" * 99),
+        "new object": _beside(Raw(opcodes(Global("collections OrderedDict")) + b")\x81")),
+        "billion laughs": _beside(_laughs(b"e")),
+        "billion laughs as a key": _beside(Raw(b"}" + _laughs().opcodes + b"K\x01s")),
+        "tuple as a key": _beside({(1, 2): 3}),
+        "keys that collide": zipped(_collisions()),
+        "tuples 100,000 deep": _beside(Raw(b")" + b"\x85" * deep)),
+        "tuples 30,000 deep": _beside(Raw(b")" + b"\x85" * 30_000)),
+        "dicts 8,000 deep": _beside(Raw(b"(}q\x00" + b"}K\x01h\x00sq\x00" * 8_000 + b"t")),
+        "list in itself": _beside(Raw(b"]q\x00h\x00a")),
+        "metadata 4,000 deep": _beside(
+            Raw(
+                b"("
+                + opcodes(NO_HOOKS)
+                + b"q\x00"
+                + b"".join([opcodes(NO_HOOKS), b"}", opcodes("_metadata"), b"h\x00sbq\x00"]) * 4_000
+                + b"t"
+            )
+        ),
+        "string of 2 MB": _beside("x" * 2_000_000),
+        "protocol 5": saved(state(), pickle_protocol=5),
+        "protocol 4, legacy": saved(state(), pickle_protocol=4, _use_new_zipfile_serialization=False),
+        "pop": _beside(Raw(b"NN0")),
+        "attributes of a dict": _beside(Raw(opcodes(NO_HOOKS) + opcodes({"items": 1}) + b"b")),
+        "numpy dtype of objects": _call("numpy dtype", "O8", False, True),
+        "numpy's own dtype altered": _beside(
+            Raw(
+                opcodes(Call("numpy dtype", ("f8", False, True)))
+                + opcodes((3, ">", None, None, None, -1, -1, 0))
+                + b"b"
+            )
+        ),
+        "numpy dtype not copied": _call("numpy dtype", "f8", False, False),
+        "numpy scalar too short": _call(
+            "numpy.core.multiarray scalar", Call("numpy dtype", ("f8", False, True)), "x"
+        ),
+        "encoded 3 GiB": _call("_codecs encode", "x", "utf-32"),
+        "reference of another kind": _beside(Outside(("module", Global("torch Size"), "a", "b"))),
     }
 
 

@@ -44,18 +44,19 @@ def shown_path(path: object) -> str:
 def opened(path: str | os.PathLike, limit: int) -> Iterator[tuple[io.BufferedReader, int]]:
     """Open a regular file of at most `limit` bytes, without waiting for anything that is not one.
 
-    Gives the file and its size in bytes.
+    Gives the file and its size in bytes. ``~`` is one's home.
 
     Raises
     ------
     CheckpointError
-        There is no such file, it may not be read, is not a regular one, or is too large.
+        There is no such file, it may not be read, is not a regular one, or is too large; when all was read,
+        it has changed meanwhile.
     """
     try:
+        path = os.path.expanduser(path)  # noqa: PTH111 (to Path, "" is the folder one is in)
         # Looked at before it is opened, since opening a device can do things, and once more when it is open.
-        _check_regular(os.stat(path))  # noqa: PTH116 (to Path, "" is the folder one is in)
-        flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
-        file = os.fdopen(os.open(path, flags), "rb")
+        _check_regular(os.stat(path))  # noqa: PTH116
+        file = os.fdopen(_descriptor(path), "rb")
     except FileNotFoundError:
         raise CheckpointError("there is no such file; check the path") from None
     except PermissionError:
@@ -65,13 +66,31 @@ def opened(path: str | os.PathLike, limit: int) -> Iterator[tuple[io.BufferedRea
             raise
         raise CheckpointError("cannot be opened; give the path of a file") from error
     with file:
-        size = _check_regular(os.fstat(file.fileno())).st_size
+        before = os.fstat(file.fileno())
+        size = before.st_size
         if size > limit:
             raise CheckpointError(
                 f"it has {size} bytes, over the {limit} (64 MiB + 16 times the network) that are read; "
                 "give the weights alone"
             )
         yield file, size
+        after = os.fstat(file.fileno())
+        if (after.st_size, after.st_mtime_ns) != (size, before.st_mtime_ns):
+            raise CheckpointError(
+                "it was written to while it was read; wait until it is complete, and try again"
+            )
+
+
+def _descriptor(path: str | bytes) -> int:
+    """Return the descriptor of a regular file; whatever came in its place meanwhile is not waited for."""
+    flags = os.O_RDONLY | sum(getattr(os, name, 0) for name in ("O_NONBLOCK", "O_NOCTTY", "O_BINARY"))
+    descriptor = os.open(path, flags)
+    try:
+        _check_regular(os.fstat(descriptor))
+    except CheckpointError:
+        os.close(descriptor)
+        raise
+    return descriptor
 
 
 def _check_regular(status: os.stat_result) -> os.stat_result:

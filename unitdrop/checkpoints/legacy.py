@@ -6,7 +6,6 @@ for every storage its length and its data.
 
 from __future__ import annotations
 
-import io
 from collections.abc import Mapping
 from typing import BinaryIO
 
@@ -16,7 +15,13 @@ from unitdrop.checkpoints.placeholders import Storage
 from unitdrop.checkpoints.storages import Contents, Place
 from unitdrop.errors import CheckpointError
 
-LEGACY = b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19."  # how such a file begins
+_MAGIC = b"l\xfc\x9cF\xf9 j\xa8P\x19."  # a number with which such a file begins, as protocol 2 to 5 write it
+_MAGIC_TEXT = b"L119547037146038801333356L"  # as protocol 0 and 1 do
+
+
+def is_legacy(start: bytes) -> bool:
+    """Return whether a file that starts with this is a legacy one."""
+    return start.startswith(_MAGIC_TEXT) or _MAGIC in start[:32]
 
 
 def read_legacy(file: BinaryIO, size: int, weights: int) -> Contents:
@@ -27,15 +32,18 @@ def read_legacy(file: BinaryIO, size: int, weights: int) -> Contents:
     CheckpointError
         The file is damaged, or unsafe to read.
     """
-    stream = io.BytesIO(read_at(file, 0, min(size, MAX_PICKLE)))
-    limit = most_opcodes(weights)
-    _, version, machine = (outline(stream, limit=100, plain=True).value for _ in range(3))
-    if version != 1001 or not isinstance(machine, dict):
+    data = read_at(file, 0, min(size, MAX_PICKLE))
+    magic = outline(data, limit=100, plain=True)
+    version = outline(data, magic.end, limit=100, plain=True)
+    machine = outline(data, version.end, limit=100, plain=True)
+    if version.value != 1001 or not isinstance(machine.value, dict):
         raise CheckpointError("it is a legacy checkpoint of unknown version; save it again by a newer torch")
-    found = outline(stream, limit=limit)
-    keys = outline(stream, limit=limit, plain=True)
-    places = _places(file, size, found.storages, keys.value, stream.tell())
-    return Contents(found.value, file, size, places)
+    if machine.value.get("little_endian", True) is not True:
+        raise CheckpointError("it was written on a big-endian machine; save it again on a usual one")
+    found = outline(data, machine.end, limit=most_opcodes(weights))
+    keys = outline(data, found.end, limit=most_opcodes(weights), plain=True)
+    places = _places(file, size, found.storages, keys.value, keys.end)
+    return Contents(found.value, file, size, places, outline=found)
 
 
 def _places(

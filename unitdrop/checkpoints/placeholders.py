@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from math import prod
+from typing import Any
 
 import torch
 
@@ -51,22 +52,27 @@ class Global:
     name: str
 
 
-@dataclass(frozen=True, slots=True)
-class NumpyType:
-    """A numpy dtype of plain numbers, by its code, such as `"f8"`."""
-
-    code: str
-
-
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(slots=True, eq=False, repr=False)
 class Opaque:
-    """An object that is not built, such as one of a user's own class: only the presence of it matters.
+    """An object that is not built, such as one of a user's own class: only its presence matters.
 
     Attributes
     ----------
     name : what it is called, as `"module name"`
-    inside : the mappings that it holds: its attributes, its items, those it was made from
+    inside : the mappings that it holds: what it was made from, its attributes, its items
     """
 
     name: str
-    inside: list[dict[object, object]] = field(default_factory=list)
+    inside: list[dict[Any, Any]] = field(default_factory=list)
+    _items: dict[Any, Any] | None = None
+
+    def __repr__(self) -> str:  # what it holds may hold it
+        return f"Opaque({self.name!r})"
+
+    @property
+    def items(self) -> dict[Any, Any]:
+        """Its own items, as a mapping has them; they are added to `inside` when they are first asked for."""
+        if self._items is None:
+            self._items = {}
+            self.inside.append(self._items)
+        return self._items

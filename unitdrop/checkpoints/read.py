@@ -11,18 +11,14 @@ from __future__ import annotations
 import os
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
-from io import BufferedReader
 
 import torch
 from torch import nn
 
-from unitdrop.checkpoints.files import opened, read_at, shown_path
-from unitdrop.checkpoints.legacy import LEGACY, read_legacy
-from unitdrop.checkpoints.safetensors_file import read_safetensors
-from unitdrop.checkpoints.storages import Contents
+from unitdrop.checkpoints.files import opened, shown_path
+from unitdrop.checkpoints.formats import contents_of
 from unitdrop.checkpoints.tensors import collected
 from unitdrop.checkpoints.wanted import Wanted
-from unitdrop.checkpoints.zips import read_zip
 from unitdrop.errors import CheckpointError, ModelError
 
 
@@ -79,7 +75,7 @@ def read_checkpoint(
     versions, wanted = getattr(like, "_metadata", None), Wanted(like, head, rename)
     try:
         with opened(path, wanted.most_bytes) as (file, size):
-            contents = _contents(file, size, len(wanted.like))
+            contents = contents_of(file, size, len(wanted.like))
             plan = wanted.plan(contents.root)
             state = OrderedDict(collected(wanted.like, plan, contents.take))
             contents.check_rest()
@@ -146,45 +142,3 @@ def load_checkpoint(
             f"checkpoint {shown_path(path)}: the module does not take it ({words})"
         ) from error
     return module
-
-
-def _contents(file: BufferedReader, size: int, weights: int) -> Contents:
-    """Tell the format by the content; return what the file holds, in which so many weights are looked for."""
-    start = read_at(file, 0, min(size, 512))
-    if start.startswith(b"PK\x03\x04"):
-        return read_zip(file, size, weights)
-    if start.startswith(LEGACY):
-        return read_legacy(file, size, weights)
-    length = int.from_bytes(start[:8], "little")
-    if start[8:9] == b"{" and (length <= size or start[8:10] == b'{"'):
-        return read_safetensors(file, size, weights)
-    raise CheckpointError(_what_else(start))
-
-
-def _what_else(start: bytes) -> str:
-    """Return what a file is that is no checkpoint, by its first 512 bytes, and what to do."""
-    again = "download it again, from the address of the file itself"
-    others = (
-        (not start, "it is empty; download it again"),
-        (
-            start.startswith(b"version https://git-lfs"),
-            f"it is the pointer of a git-lfs file, not the file; run git lfs pull, or {again}",
-        ),
-        (start.lstrip()[:1] == b"<", f"it is a web page, not a checkpoint; {again}"),
-        (
-            start.startswith((b"\x1f\x8b", b"\xfd7zXZ\0", b"BZh", b"\x28\xb5\x2f\xfd")),
-            "it is compressed as a whole; unpack it first",
-        ),
-        (
-            start[257:262] == b"ustar",
-            "it is a tar archive; unpack it first (what torch < 0.1.10 wrote is unsafe to read)",
-        ),
-        (
-            start[:1] == b"\x80",
-            "it is a plain pickle, which is unsafe to read; write it with torch.save or safetensors",
-        ),
-        (start.startswith(b"\x89HDF"), "it is an HDF5 file; export the weights as safetensors"),
-        (not start.strip(b"\0"), f"it holds nothing but zeros at its start; {again}"),
-    )
-    unknown = f"it is not a checkpoint of torch or safetensors; {again}"
-    return next((words for found, words in others if found), unknown)

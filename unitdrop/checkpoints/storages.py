@@ -12,6 +12,7 @@ from typing import BinaryIO, NamedTuple
 import torch
 
 from unitdrop.checkpoints.files import read_at, read_into, shown
+from unitdrop.checkpoints.pickles import Outline
 from unitdrop.checkpoints.placeholders import Tensor
 from unitdrop.errors import CheckpointError
 
@@ -39,6 +40,8 @@ class Contents:
         Where the storages lie, by their keys.
     others
         What else in the file has a check sum.
+    outline
+        What is known of its pickle, if it has one.
     """
 
     def __init__(
@@ -47,12 +50,26 @@ class Contents:
         file: BinaryIO,
         size: int,
         places: Mapping[str, Place],
+        *,
         others: Mapping[str, Place] | None = None,
+        outline: Outline | None = None,
     ) -> None:
         self.root = root
+        self._strange = outline.strange if outline else []
+        self._touched = outline.touched if outline else set()
         self._file, self._places = file, places
         self._left = _MAX_AGAIN * size + (1 << 20)
         self._unchecked = {**places, **(others or {})}
+
+    @property
+    def notes(self) -> list[str]:
+        """What was left out, in words: objects of a user's own classes and the like."""
+        names = [shown(name.replace(" ", ".")) for name in self._strange]
+        more = f" and {len(names) - 3} more" if len(names) > 3 else ""
+        some = ", ".join(names[:3])
+        return [f"objects that are no weights are left out, and their code is not run: {some}{more}"] * bool(
+            names
+        )
 
     def take(self, outline: Tensor) -> torch.Tensor:
         """Return the tensor of an outline, in memory of its own; it may be strided.
@@ -65,6 +82,11 @@ class Contents:
         if not outline.numel:
             return torch.empty(outline.shape, dtype=outline.dtype, device="cpu")
         key, place = outline.storage.key, self._places[outline.storage.key]
+        if key in self._touched:
+            raise CheckpointError(
+                "a tensor is part of an object that is not built; save the weights alone: "
+                "torch.save(model.state_dict(), FILE)"
+            )
         count = outline.span * outline.dtype.itemsize
         self._left -= count
         if self._left < 0:

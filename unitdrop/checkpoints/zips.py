@@ -15,11 +15,13 @@ from collections.abc import Mapping
 from typing import BinaryIO, NamedTuple
 
 from unitdrop.checkpoints.files import read_at, shown
+from unitdrop.checkpoints.kinds import kind_of_zip
 from unitdrop.checkpoints.pickles import MAX_PICKLE, most_opcodes, outline
 from unitdrop.checkpoints.storages import Contents, Place
 from unitdrop.errors import CheckpointError
 
 MAX_DIRECTORY = 16 << 20  # bytes
+_MAX_TAIL = 1 << 17  # bytes at the end of a zip, or of its directory, that are looked at to name it
 _LOCAL = struct.Struct("<4s5H3L2H")
 _CENTRAL = struct.Struct("<4s6H3L5H2L")
 _END = struct.Struct("<4s4H2LH")
@@ -49,14 +51,13 @@ def read_zip(file: BinaryIO, size: int, weights: int) -> Contents:
     CheckpointError
         The file is damaged, or unsafe to read.
     """
+    if kind := kind_of_zip(_some_names(file, size)):
+        raise CheckpointError(kind)
     entries = read_entries(file, size, 1_000 + 10 * weights)
     pickle = entries["data.pkl"]
     if pickle.size > MAX_PICKLE:
         raise CheckpointError(f"its pickle has {pickle.size} bytes, over the {MAX_PICKLE} that are read")
-    stream = io.BytesIO(read_at(file, pickle.start, pickle.size))
-    found = outline(stream, limit=most_opcodes(weights))
-    if found.long_strings:
-        raise CheckpointError("its pickle has strings of Python 2, which no zip of torch.save has")
+    found = outline(read_at(file, pickle.start, pickle.size), limit=most_opcodes(weights))
     places = {name: Place(entry.start, entry.size, entry.crc) for name, entry in entries.items()}
     stored = {}
     for storage in found.storages.values():
@@ -64,7 +65,24 @@ def read_zip(file: BinaryIO, size: int, weights: int) -> Contents:
         if place is None or place.nbytes < storage.nbytes:
             raise CheckpointError(f"it lacks the data of its storage {shown(storage.key)}; download it again")
         stored[storage.key] = place
-    return Contents(found.value, file, size, stored, places)
+    return Contents(found.value, file, size, stored, others=places, outline=found)
+
+
+def _some_names(file: BinaryIO, size: int) -> list[str]:
+    """Return the first names in the directory of any zip, as far as they can be told."""
+    tail = read_at(file, max(0, size - _MAX_TAIL), min(size, _MAX_TAIL))
+    end = tail.rfind(b"PK\x05\x06")
+    if end < 0 or len(tail) < end + _END.size:
+        return ["data.pkl"]  # cut short: what it is can no longer be told
+    count, length, offset = _END.unpack_from(tail, end)[4:7]
+    directory = read_at(file, min(offset, size), max(0, min(length, size - offset, _MAX_TAIL)))
+    names, position = [], 0
+    while len(directory) >= position + _CENTRAL.size and directory[position : position + 4] == b"PK\x01\x02":
+        letters, extra, comment = _CENTRAL.unpack_from(directory, position)[10:13]
+        position += _CENTRAL.size
+        names.append(directory[position : position + letters].decode("utf-8", "replace"))
+        position += letters + extra + comment
+    return names if names or not count else ["data.pkl"]
 
 
 def read_entries(file: BinaryIO, size: int, most: int) -> dict[str, ZipEntry]:
@@ -97,20 +115,19 @@ def read_entries(file: BinaryIO, size: int, most: int) -> dict[str, ZipEntry]:
 
 
 def _check_stored(entries: list[ZipEntry]) -> None:
-    """Refuse programs of TorchScript, and what would grow when it is unpacked."""
-    inner = [entry.name.partition("/")[2] for entry in entries]
-    if any(name == "constants.pkl" or name.startswith("code/") for name in inner):
-        raise CheckpointError(
-            "it is a TorchScript program, which is unsafe to read; ask for its weights, as a state dict"
-        )
+    """Refuse what would grow when it is unpacked."""
     packed = next((entry.name for entry in entries if entry.method), None)
     if packed is not None:
-        raise CheckpointError(f"its entry {shown(packed)} is compressed; load it and save it with torch.save")
+        raise CheckpointError(
+            f"its entry {shown(packed)} is compressed, as by a program that zipped it again; "
+            "get the original file, or load it and save it with torch.save"
+        )
 
 
 def _odd_zip(what: str) -> CheckpointError:
     return CheckpointError(
-        f"its zip is not laid out as torch.save does it ({what}); download it again, or save it again"
+        f"its zip is not laid out as torch.save does it ({what}); download it again, or if it was "
+        "unpacked and zipped again, get the original file"
     )
 
 

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 from unitdrop.errors import ImageError
@@ -18,6 +19,7 @@ from unitdrop.panel.state import Range, besides
 
 CHECKED_AHEAD = 200  # so many images of a folder are read in advance, to list those that cannot be
 TOLD_EVERY = 0.5  # seconds after which those that were found since are listed
+UPLOADED = 64_000_000  # bytes of images from the browser that a public panel takes
 
 
 @dataclass(frozen=True)
@@ -58,10 +60,20 @@ class Gallery:
     """All images that a panel has come to know, and the listing of those that it offers now.
 
     Positions in ``sources`` never change: states name images by them.
+
+    Parameters
+    ----------
+    images
+        See `gather`.
+    public : bool
+        Whether others use the panel: no path is told, and there is room for `UPLOADED` bytes.
     """
 
-    def __init__(self, images: Any) -> None:
+    def __init__(self, images: Any, public: bool = False) -> None:
         self.sources, left_out = gather(images)
+        self._room = UPLOADED if public else None
+        if public:  # where its files lie is nobody's business
+            self.sources = [replace(source, path=None) for source in self.sources]
         self.own, self._left_at_start = tuple(range(len(self.sources))), tuple(left_out)
         self.listing = self.at_start()
         self._made: tuple[frozenset[int], tuple[tuple, tuple]] | None = None
@@ -76,6 +88,16 @@ class Gallery:
         """The names of the images that are offered, by position; None for the others."""
         offered = {*self.listing.offered}
         return [name if i in offered else None for i, name in enumerate(self.names)]
+
+    @property
+    def good_names(self) -> tuple[str, ...]:
+        """The names of the images in the menus, without those that cannot be read."""
+        return tuple(self.sources[i].name for i in self.listing.offered if i in self.listing.good)
+
+    @property
+    def left_out(self) -> tuple[LeftOut, ...]:
+        """What is not offered, and why."""
+        return (*self.unreadable, *self.listing.left_out)
 
     def source(self, image: int) -> Source:
         """Return the source of an image."""
@@ -101,7 +123,8 @@ class Gallery:
     def _left(self, image: int, why: str) -> LeftOut:
         """Return an image that cannot be read, with the reason that does not name it again."""
         source = self.sources[image]
-        for name in filter(None, (str(source.get()) if source.path else None, source.path, source.name)):
+        content = source.get()
+        for name in (str(content) if isinstance(content, Path) else "", source.path, source.name):
             why = why.removeprefix(f"{name}: ")
         return LeftOut(source.name, why)
 
@@ -121,12 +144,30 @@ class Gallery:
         return replace(before, listed=self.own, left_out=self._left_at_start)
 
     def upload(self, name: str, content: bytes, value_range: Range) -> tuple[Listing, int | None]:
-        """Get to know an image from the browser: the listing with it, and its position if it can be read."""
+        """Get to know an image from the browser: the listing with it, and its position if it can be read.
+
+        Raises
+        ------
+        ImageError
+            There is no room for it.
+        """
+        self._take_room(name, content)
         self.sources.append(uploaded(name, content, self.names))
         image = len(self.sources) - 1
         listing = replace(self.listing, uploads=(*self.listing.uploads, image))
         why = self._why_bad(image, value_range)
         return (listing, image) if why is None else (listing.but_bad({image: why}), None)
+
+    def _take_room(self, name: str, content: bytes) -> None:
+        """Count an upload, a small one as a hundredth of all the room."""
+        if self._room is not None:
+            room = self._room - max(len(content), UPLOADED // 100)
+            if room < 0:
+                raise ImageError(
+                    f"{name:.200}: there is no room left, a page holds {UPLOADED / 1e6:.0f} MB of images and "
+                    "100 at most; reload it to begin anew"
+                )
+            self._room = room
 
     def open_folder(self, path: str, value_range: Range) -> tuple[Listing, int]:
         """Get to know the images of a folder: the listing of them, and the first that can be read.
@@ -149,11 +190,11 @@ class Gallery:
 
     def _positions(self, found: Sequence[Source]) -> tuple[int, ...]:
         """Return the positions of sources in the list, in which each path is once; add them if need be."""
-        known = {source.path: i for i, source in enumerate(self.sources) if source.path}
+        known = {str(source.path): i for i, source in enumerate(self.sources) if source.path}
         for source in found:
-            if known.setdefault(source.path, len(self.sources)) == len(self.sources):
+            if known.setdefault(str(source.path), len(self.sources)) == len(self.sources):
                 self.sources.append(source)
-        return tuple(known[source.path] for source in found)
+        return tuple(known[str(source.path)] for source in found)
 
     def _why_bad(self, image: int, value_range: Range) -> str | None:
         """Return why an image cannot be read; None if it can. What is noticed is told when it is shown."""

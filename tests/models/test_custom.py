@@ -1,4 +1,4 @@
-"""Networks from a Python file of the user's, and class names from a text file."""
+"""Networks from a Python file of the user's."""
 
 import sys
 from pathlib import Path
@@ -7,7 +7,6 @@ import pytest
 import torch
 
 from unitdrop.models import CheckpointError, ModelError, load_model
-from unitdrop.models.custom import read_labels
 from unitdrop.sweep import Sweep
 
 OWN = """
@@ -92,32 +91,3 @@ def test_what_cannot_be_used_of_it_is_told(own, name, words):
     with pytest.raises(ModelError) as caught:
         load_model(name)
     assert words in str(caught.value)
-
-
-# ----------------------------------------------------------------------------------------------- labels
-
-
-LABELS = {
-    "plain": ("cat\ndog\n", ("cat", "dog")),
-    "windows": ("\ufeffcat\r\ndog\r\n", ("cat", "dog")),
-    "with spaces": ("  great white \nhot dog\n\n", ("great white", "hot dog")),
-    "numbered": ("/a/airfield 0\n/b/bar/inside 1\n", ("airfield", "bar/inside")),
-    "numbers that are names": ("thing 0\nthing 1\n", ("thing 0", "thing 1")),
-}
-
-
-@pytest.mark.parametrize(("text", "names"), LABELS.values(), ids=LABELS)
-def test_labels_are_read_from_a_text_file(tmp_path, text, names):
-    (tmp_path / "labels.txt").write_bytes(text.encode())
-    assert read_labels(tmp_path / "labels.txt") == names
-
-
-@pytest.mark.parametrize(
-    ("data", "words"),
-    [(b"cat\n\ndog", "line 2 .* is empty"), (b"\xff\xfe\x00", "no UTF-8"), (None, "no such file")],
-)
-def test_a_file_that_is_no_list_of_labels_is_refused(tmp_path, data, words):
-    if data is not None:
-        (tmp_path / "labels.txt").write_bytes(data)
-    with pytest.raises(ModelError, match=f"labels: .*{words}"):
-        read_labels(tmp_path / "labels.txt")

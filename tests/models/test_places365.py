@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from unitdrop.models import places365
-from unitdrop.models.custom import read_labels
+from unitdrop.models.labels import read_labels
 
 DATA = Path(__file__).resolve().parents[3] / "shared" / "data" / "places"
 

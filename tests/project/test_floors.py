@@ -14,6 +14,7 @@ FLOORS = {
     "errors": 0,
     "checks": 0,
     "notices": 0,
+    "names": 0,
     "images": 0,
     "readout": 0,
     "heatmap": 0,
@@ -41,6 +42,7 @@ NEIGHBOURS = {
     ("images", "checks"),  # and judged in one place
     ("images", "notices"),  # what was noticed is said in one way
     ("readout", "checks"),
+    ("readout", "names"),  # names that repeat carry their index from there on
     ("units", "sweep"),  # the numbers of a sweep's units
     ("models", "scenes"),  # the catalogue's first entry is the embedded network
     ("panel", "export"),  # its buttons save a GIF and a PNG
@@ -53,6 +55,7 @@ ALLOWED = {
     "errors": set(),
     "checks": set(),
     "notices": set(),
+    "names": set(),
     "images": {"numpy", "PIL"},
     "readout": {"numpy"},
     "heatmap": {"numpy", "cv2", "matplotlib"},

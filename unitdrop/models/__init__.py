@@ -13,8 +13,9 @@ from unitdrop.checkpoints import load_checkpoint
 from unitdrop.download import Progress
 from unitdrop.errors import CheckpointError, DownloadError, ModelError
 from unitdrop.models import embedded, imagenet, places365
-from unitdrop.models.custom import is_python_file, load_custom, read_labels
+from unitdrop.models.custom import is_python_file, load_custom
 from unitdrop.models.entry import Entry
+from unitdrop.models.labels import read_labels
 from unitdrop.models.model import Model, wrap
 
 __all__ = [
@@ -58,7 +59,8 @@ def load_model(
         A file of weights for this architecture (.pth, .pt, .tar, .th, .safetensors), instead of the published
         ones. It is read safely, whoever made it. A network of the catalogue has as many classes as the file.
     labels
-        Class names in the network's order, or a text file with one a line.
+        Class names in the network's order, or a file with them: one a line, a list or map in JSON or YAML, or
+        a table (see `unitdrop.models.labels.read_labels`).
     trust_unpinned
         Download also what nobody has published a sha256 for; the one that is seen is remembered from then on.
     progress

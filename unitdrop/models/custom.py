@@ -1,4 +1,4 @@
-"""Networks and labels of the user's own: ``FILE.py:NAME``, and a file of class names."""
+"""Networks of the user's own: ``FILE.py:NAME``."""
 
 from __future__ import annotations
 
@@ -14,9 +14,6 @@ from torch import nn
 
 from unitdrop.errors import ModelError
 from unitdrop.models.model import Model, wrap
-
-MAX_LABEL_BYTES = 10_000_000
-"""A larger file is no list of labels."""
 
 
 def is_python_file(name: str) -> bool:
@@ -95,34 +92,3 @@ def _imported(path: Path) -> ModuleType:
 def _in_one_line(error: BaseException) -> str:
     """Return the kind and the first words of an error."""
     return f"{type(error).__name__}: {' '.join(str(error).split())[:300]}"
-
-
-def read_labels(path: str | Path) -> tuple[str, ...]:
-    """Return the class names in a text file, one a line, in the network's order.
-
-    Of Places365's own list, with lines such as ``/a/airfield 0``, only the names are taken.
-
-    Raises
-    ------
-    ModelError
-        The file cannot be read, is no UTF-8 text, or holds an empty line.
-    """
-    path = Path(path)
-    try:
-        if not path.is_file():
-            what = "it is a folder" if path.is_dir() else "there is no such file"
-            raise ModelError(f"labels: {path}: {what}; give a text file with one class name a line")
-        if path.stat().st_size > MAX_LABEL_BYTES:
-            raise ModelError(
-                f"labels: {path} is larger than 10 MB; give a text file with one class name a line"
-            )
-        lines = [line.strip() for line in path.read_text(encoding="utf-8-sig").rstrip().splitlines()]
-    except UnicodeDecodeError:
-        raise ModelError(f"labels: {path} is no UTF-8 text; give one class name a line") from None
-    except OSError as error:
-        raise ModelError(f"labels: {path}: {error.strerror or error}") from error
-    if not all(lines):
-        raise ModelError(f"labels: line {lines.index('') + 1} of {path} is empty; give one class name a line")
-    numbered = [re.fullmatch(rf"/[a-z]/(\S+) {i}", line) for i, line in enumerate(lines)]
-    names = tuple(match[1] for match in numbered if match)
-    return names if len(names) == len(lines) else tuple(lines)

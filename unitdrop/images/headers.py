@@ -1,0 +1,55 @@
+"""GIF, BMP and WebP: what their decoders will be asked to make, read from the first bytes."""
+
+from __future__ import annotations
+
+import struct
+
+from unitdrop.errors import ImageError
+from unitdrop.images.sizes import DAMAGED, MAX_PIXELS, check_size
+
+_RUN_LENGTHS = (1, 2)  # compressions of BMP whose decoder is slow, so that such pictures must be small
+_MOST_RUN_PIXELS, _MOST_RUN_BYTES = 4_000_000, 4 * 2**20
+
+
+def check_gif(data: bytes, name: str) -> None:
+    """Raise `ImageError` for a GIF whose first frame makes the picture too large."""
+    # Pillow enlarges the canvas where a frame reaches beyond it; before it, extensions are skipped in blocks.
+    width, height, flags = struct.unpack_from("<HHB", data.ljust(13, b"\0"), 6)
+    place = 13 + (3 << (flags & 7) + 1 if flags & 128 else 0)
+    while data[place : place + 1] == b"!":
+        place += 2
+        while place < len(data) and data[place]:
+            place += data[place] + 1
+        place += 1
+    if data[place : place + 1] == b"," and len(data) >= place + 10:
+        x, y, w, h = struct.unpack_from("<4H", data, place + 1)
+        width, height = max(width, x + w), max(height, y + h)
+    check_size(width, height, name)
+
+
+def check_bmp(data: bytes, name: str) -> None:
+    """Raise `ImageError` for a BMP that is too large, or whose run lengths would take too long."""
+    old = data[14:18] == b"\x0c\0\0\0"
+    if len(data) < (26 if old else 34):
+        raise ImageError(f"{name}: cannot be decoded (its header is cut short); {DAMAGED}")
+    if old:
+        return check_size(*struct.unpack_from("<HH", data, 18), name)
+    width, height, _, _, compression = struct.unpack_from("<iiHHI", data, 18)
+    check_size(abs(width), abs(height), name)
+    slow = abs(width * height) > _MOST_RUN_PIXELS or len(data) > _MOST_RUN_BYTES
+    if compression in _RUN_LENGTHS and slow:
+        raise ImageError(f"{name}: is a run-length BMP of over 4 megapixels or 4 MiB; save it as PNG")
+    return None
+
+
+def check_webp(data: bytes, name: str) -> None:
+    """Raise `ImageError` for a WebP over 40 megapixels: its decoder keeps four copies of the canvas."""
+    kind, head = data[12:16], data[20:30].ljust(10, b"\0")
+    if kind == b"VP8X":
+        width, height = (int.from_bytes(head[at : at + 3], "little") + 1 for at in (4, 7))
+    elif kind == b"VP8L":
+        bits = int.from_bytes(head[1:5], "little")
+        width, height = (bits & 0x3FFF) + 1, (bits >> 14 & 0x3FFF) + 1
+    else:
+        width, height = (int.from_bytes(head[at : at + 2], "little") & 0x3FFF for at in (6, 8))
+    check_size(width, height, name, MAX_PIXELS)

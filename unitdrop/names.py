@@ -71,14 +71,14 @@ def was_called(name: str, index: int, repeated: str) -> bool:
     return rest != name and bool(rest) and rest == suffix * (len(rest) // len(suffix))
 
 
-def shown(
+def shown_names(
     names: Sequence[str], clean: Callable[[str], str] = printable, most: int = MOST_LETTERS
 ) -> tuple[str, ...]:
     """Return the names as they are shown: cut, made clean, and those that look alike with their index.
 
     Examples
     --------
-    >>> shown(("long one", "long two", "sea"), most=6)
+    >>> shown_names(("long one", "long two", "sea"), most=6)
     ('long … (0)', 'long … (1)', 'sea')
     """
     return distinct([clean(brief(name, most)) for name in names])

@@ -26,6 +26,7 @@ class Hand:
             "search": ["sea", "a", "cow", NASTY, "no such", " ", "rock", "&"],
             "folder": ["", str(folder / "more"), str(folder / "gone"), NASTY, " "],
             "settings": ["", "{", "[]", NASTY, '{"image": "gone", "target": 0}'],
+            "value_range": ["", "0 255", "40, 200", "3 1", NASTY, "nan 2", "1"],
             "code": ["print()"],
         }
         often = ("k", "play", "back", "forth", "opacity")

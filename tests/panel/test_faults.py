@@ -101,6 +101,7 @@ def faulty(made_small, offered, quiet, monkeypatch):
     hand.texts = {
         "search": ["sea", "palm", "cat", "dog"],
         "folder": [str(offered / "more"), ""],
+        "value_range": ["0 255", ""],
         "settings": [used.settings, used.settings.replace('"k": 1', '"k": 3')] * 3,
     }
     page.move(used.controls.units_row, value=True)

@@ -19,7 +19,7 @@ from unitdrop.sweep import Sweep
 
 @pytest.fixture(scope="module")
 def numbers():
-    return Numbers({"toy": ToyModel(), "other": OtherModel()}, gather(IMAGES).__getitem__)
+    return Numbers({"toy": ToyModel(), "other": OtherModel()}, gather(IMAGES).sources.__getitem__)
 
 
 @pytest.fixture(scope="module")
@@ -168,7 +168,7 @@ class SmallModel:
 
 @pytest.fixture(scope="module")
 def by_hand():
-    return Numbers({"hand": HandModel(), "small": SmallModel()}, gather(IMAGES).__getitem__)
+    return Numbers({"hand": HandModel(), "small": SmallModel()}, gather(IMAGES).sources.__getitem__)
 
 
 HAND = State(0, 0, model="hand")
@@ -178,6 +178,13 @@ DONE_BY_HAND = [
     ("stay", {"k": 2, "held": 1}, None, {"k": 2, "held": 1}),
     ("image", {"target": 2, "k": 3}, 1, {"image": 1, "k": 3}),
     ("image", {"target": 2}, 0, {"target": 2}),
+    ("value_range", {"target": 2, "k": 3}, (0.0, 9.0), {"value_range": (0.0, 9.0), "k": 3}),
+    (
+        "value_range",
+        {"target": 2, "value_range": (0.0, 9.0)},
+        (0.0, 9.0),
+        {"target": 2, "value_range": (0.0, 9.0)},
+    ),
     (
         "model",
         {"target": 1, "k": 4, **ROW, "unit": 3},

@@ -21,14 +21,14 @@ def test_an_empty_folder_is_refused(tmp_path):
 
 def test_without_samples_scenes_are_rendered(monkeypatch, tmp_path):
     monkeypatch.setattr(sources, "SAMPLES", tmp_path / "gone")
-    found = gather()
+    found = gather().sources
     assert len(found) >= 16 and load_image(found[0].get()).shape == (448, 448, 3)
 
 
 def test_names_are_sorted_as_people_count(tmp_path):
     for number in (1, 2, 10):
         (tmp_path / f"image{number}.png").touch()
-    assert [source.name for source in gather(tmp_path)] == ["image1.png", "image2.png", "image10.png"]
+    assert [source.name for source in gather(tmp_path).sources] == ["image1.png", "image2.png", "image10.png"]
 
 
 def test_files_of_the_same_name_are_told_apart(made, tmp_path):

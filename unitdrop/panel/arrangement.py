@@ -31,6 +31,7 @@ def arrange(c: Controls) -> widgets.VBox:
         row(c.back, c.k, c.forth, c.play, c.bounce, c.pace),
         row(c.kept, weights),
         c.error,
+        c.notices,
         row(*sides),
         c.tiles,
         c.steps,
@@ -55,7 +56,7 @@ def steps(c: Controls) -> widgets.HBox:
 
 def fill_drawers(c: Controls) -> None:
     """Put what is needed now and then into the drawers: images of one's own, Python and settings."""
-    folder = [] if c.folder is None else [row(c.folder)]
-    own = widgets.VBox([c.events, *folder])
+    folder = [] if c.folder is None else [c.folder]
+    own = widgets.VBox([c.events, row(*folder, c.value_range)])
     told = widgets.VBox([row(c.copy_code, c.copy_settings, c.settings), c.code])
     c.drawers.children, c.drawers.titles = (own, told), (_OWN_TOO if folder else _OWN, _TOLD)

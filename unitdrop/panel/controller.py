@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
@@ -15,6 +15,7 @@ import ipywidgets as widgets
 from unitdrop.errors import ImageError
 from unitdrop.panel.controls import Control, Controls
 from unitdrop.panel.effects import EFFECTS, LOOKED_UP, hear
+from unitdrop.panel.folders import in_groups
 from unitdrop.panel.gallery import Gallery, Listing
 from unitdrop.panel.interrupts import DeferredInterrupts
 from unitdrop.panel.messages import html_alarm, html_line, words_of
@@ -26,6 +27,7 @@ from unitdrop.panel.python_text import python_of
 from unitdrop.panel.renderer import Frames, Renderer
 from unitdrop.panel.saving import GifWriter, IntoBrowser, Keep, into_folder
 from unitdrop.panel.state import State, settings_of
+from unitdrop.sweep import Sweep
 
 IDLE = 0.03  # seconds without a move, after which what the next one may show is drawn
 _log = logging.getLogger(__name__)
@@ -122,14 +124,16 @@ class Controller:
         own, bad = self.gallery.own, {}
         for image in sorted(own, key=lambda i: i != chosen.image):
             try:
-                readout = self.numbers.readout(name, image)
+                readout = self.numbers.readout(name, image, chosen.value_range)
             except ImageError as error:
                 bad[image] = str(error)
                 continue
-            index = self.numbers.predicted(name, image) if target is None else readout.index_of(target)
-            self.gallery.listing = Listing(own, bad=bad)
+            index = Sweep(readout).target if target is None else readout.index_of(target)
+            self.gallery.listing = self.gallery.listing.but_bad(bad)
             return replace(chosen, image=image, target=index, model=name)
-        raise ImageError(f"images: none of {len(own)} can be read: {'; '.join(bad.values())}")
+        self.gallery.listing = self.gallery.listing.but_bad(bad)
+        told = "; ".join(in_groups(self.gallery.unreadable))
+        raise ImageError(f"images: none of {len(own)} can be read: {told}")
 
     # -- what controls ask for
 
@@ -246,7 +250,7 @@ class Controller:
             size = self.renderer.picture_size(state)
             code = python_of(state, self.numbers, self.gallery, self.networks, size, self._trust)
             told = code, settings_of(state, self.gallery.names)
-        return make_offer(state, self.numbers, self.gallery, self.networks.menu(), told)
+        return make_offer(state, self.numbers, self.gallery, self.networks, told)
 
     # -- images
 
@@ -266,14 +270,15 @@ class Controller:
 
     def check_soon(self, images: Sequence[int]) -> None:
         """Read images in advance, to list those that cannot be; the first picture waits for none."""
-        work = (images, self._ended, self._list_bad)
+        work = (images, self.state.value_range, self._ended, self._list_bad)
         threading.Thread(target=self.gallery.check_ahead, args=work, name="unitdrop-images").start()
 
-    def _list_bad(self, image: int, why: str) -> None:
-        """Take an image that cannot be read out of the menus, and say why."""
+    def _list_bad(self, bad: Mapping[int, str]) -> None:
+        """Take images that cannot be read out of the menus, and say why."""
         with self.lock:
-            if not self._closed.is_set() and image != self.state.image:
-                self.gallery.listing = self.gallery.listing.but_bad({image: why})
+            bad = {image: why for image, why in bad.items() if image != self.state.image}
+            if bad and not self._closed.is_set():
+                self.gallery.listing = self.gallery.listing.but_bad(bad)
                 self.offer = self._offer(self.state)
                 self._show(self.state, self.offer)
 

@@ -11,7 +11,7 @@ import ipywidgets as w
 from unitdrop.panel.arrangement import arrange, steps
 from unitdrop.panel.browser import BrowserEvents
 from unitdrop.panel.offers import Offer
-from unitdrop.panel.state import ENDS, FIELDS, MOST_SEED, State
+from unitdrop.panel.state import ENDS, FIELDS, MOST_SEED, State, range_text
 from unitdrop.panel.toolkit import close_all, family, make, offer_instead
 from unitdrop.plan import CMAPS, VIEW_CHOICES, View
 from unitdrop.sweep import RANKINGS, SCOPES
@@ -114,7 +114,7 @@ class Controls:
         self.beside_frame = add("beside_frame", _picture(), css="beside")
         self.tiles = add("tiles", _picture())
         self.error, self.status = add("error", _line()), add("status", _line())
-        self.notes = add("notes", _line())
+        self.notes, self.notices = add("notes", _line()), add("notices", _line())
         self.captions = tuple(w.HTML().add_class("ud-caption") for _ in range(2))
         self.events = add("events", BrowserEvents(), "narrow", css="upload", trait="narrow")
 
@@ -238,6 +238,13 @@ class Controls:
             box = make(w.Text, "Folder", "48px", flex="1 1 340px", placeholder=place, continuous_update=False)
             self.folder = add("folder", box, "folder", words)
         self.events.folders = not self._public
+        words = (
+            "The values that are black and white, such as 0 4095, in pictures of more than 8 bits and in "
+            "arrays; empty: by themselves. The prediction becomes the class."
+        )
+        box = make(w.Text, "Values", "48px", flex="0 1 210px", placeholder="black white")
+        box.continuous_update = False
+        self.value_range = add("value_range", box, "range_typed", words)
         box = make(w.Accordion, width="auto")
         self.drawers = add("drawers", box, "stay", css="more", trait="selected_index")
 
@@ -257,7 +264,9 @@ class Controls:
     def show(self, state: State, offer: Offer) -> None:
         """Set every control to a state; what is right already is left alone and sends nothing."""
         self._reach(offer.units, offer.held)
-        self.notes.value = offer.notes
+        self.notes.value, self.notices.value = offer.notes, offer.notices
+        self.notices.layout.display = None if offer.notices else "none"
+        self.value_range.value = range_text(state.value_range)
         if offer.told is not None:
             self.code.value, self.settings.value = offer.told
         self.kept.value = offer.kept

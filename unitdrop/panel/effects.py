@@ -7,12 +7,13 @@ Each is a function of the controller and runs inside `Controller.attempt`, which
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from unitdrop import export
 from unitdrop.panel.browser import LIMIT
 from unitdrop.panel.saving import export_name, export_settings
-from unitdrop.panel.state import restored
+from unitdrop.panel.state import range_typed, restored
 
 if TYPE_CHECKING:
     from unitdrop.panel.controller import Controller
@@ -33,9 +34,19 @@ def open_folder(controller: Controller, path: str) -> None:
         good = next((i for i in gallery.own if i not in bad), controller.state.image)
         controller.offer_images(gallery.at_start(), "image", good)
         return
-    listing, image = gallery.open_folder(path)
+    listing, image = gallery.open_folder(path, controller.state.value_range)
     if controller.offer_images(listing, "image", image):
         controller.check_soon(listing.listed)
+
+
+def choose_range(controller: Controller, text: str) -> None:
+    """Show pictures of more than 8 bits, and arrays, between the two values that are typed.
+
+    What could not be read under the values before is offered again, and tried.
+    """
+    listing = replace(controller.gallery.listing, bad={})
+    if controller.offer_images(listing, "value_range", range_typed(text)):
+        controller.check_soon(listing.offered)
 
 
 def save_gif(controller: Controller, value: Any = None) -> None:
@@ -71,6 +82,7 @@ Effect = Callable[["Controller", Any], None]
 EFFECTS: dict[str, Effect] = {
     "start_again": start_again,
     "folder": open_folder,
+    "range_typed": choose_range,
     "save_gif": save_gif,
     "save_png": save_png,
 }
@@ -121,7 +133,7 @@ def upload(controller: Controller, content: dict, buffers: Sequence[Any]) -> Non
         if len(data) > LIMIT:
             remedy = "make it smaller" if controller.public else "give its folder instead"
             raise ValueError(f"{name:.200}: larger than {LIMIT / 1e6:.0f} MB; {remedy}")
-        listing, image = controller.gallery.upload(name, data)
+        listing, image = controller.gallery.upload(name, data, controller.state.value_range)
         if image is None:
             controller.offer_images(listing, "stay")
         else:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import ipywidgets as widgets
 
 from unitdrop.drawing import WIDTH
+from unitdrop.notices import listening
 from unitdrop.panel.interrupts import Stopped
 from unitdrop.panel.messages import html_alarm, html_line, words_of
 from unitdrop.panel.toolkit import close_all, layout, styles
@@ -31,7 +32,8 @@ class FetchingBar:
     entry : Entry
         Of the catalogue.
     arrived : callable
-        Called on that thread with the network and with a function that tells whether it is still wanted.
+        Called on that thread with the network, what was noticed while it was loaded, and a function that
+        tells whether it is still wanted.
     trust_unpinned : bool
         See `load_model`.
     over : callable, optional
@@ -105,9 +107,11 @@ class FetchingBar:
 
         try:
             here = {} if self._download == "yes" or self._entry.remote is None else self._here()
-            model = self._entry.load(trust_unpinned=self._trust, progress=progress, **here)
+            said: list[str] = []
+            with listening(said.append):
+                model = self._entry.load(trust_unpinned=self._trust, progress=progress, **here)
             self._tell(stop, f"{self._entry.name}: first forward pass …")
-            self._arrived(model, wanted)
+            self._arrived(model, tuple(said), wanted)
         except Stopped:
             pass
         except BaseException as error:

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import html
+from collections.abc import Sequence
+
+MOST_NOTICES, LONGEST_NOTICE = 8, 600  # so many are shown, with so many letters
 
 
 def words_of(error: BaseException) -> str:
@@ -27,3 +30,15 @@ def html_line(text: str, variable: str = "--jp-ui-font-color1", fallback: str = 
 def html_alarm(words: str) -> str:
     """Return what went wrong as harmless HTML in the theme's colour of errors."""
     return html_line(words, "--jp-error-color1", "#c62828")
+
+
+def html_notices(texts: Sequence[str]) -> str:
+    """Return what was noticed as harmless HTML, a line each; not many, and not in the colour of errors.
+
+    >>> html_notices([]), "Note: cast" in html_notices(["cast", "cut"])
+    ('', True)
+    """
+    lines = [f"Note: {' '.join(text[:LONGEST_NOTICE].split())}" for text in texts[:MOST_NOTICES]]
+    if len(texts) > MOST_NOTICES:
+        lines.append(f"and {len(texts) - MOST_NOTICES} more")
+    return html_line("\n".join(lines), "--jp-ui-font-color2", "#6b7280")

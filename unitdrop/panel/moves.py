@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from unitdrop.panel.numbers import Numbers
-from unitdrop.panel.state import State
+from unitdrop.panel.state import Range, State
 from unitdrop.plan import make_plan
 from unitdrop.sweep import Window
 
@@ -84,14 +84,23 @@ def choose_image(state: State, image: int, numbers: Numbers) -> State:
     """Return the state on another image, whose prediction becomes the class."""
     if image == state.image:
         return state
-    return replace(state, image=image, target=numbers.predicted(state.model, image))
+    return replace(state, image=image, target=numbers.predicted(state.model, image, state.value_range))
+
+
+def choose_range(state: State, value_range: Range, numbers: Numbers) -> State:
+    """Return the state under other values for black and white, where the prediction becomes the class."""
+    if value_range == state.value_range:
+        return state
+    target = numbers.predicted(state.model, state.image, value_range)
+    return replace(state, value_range=value_range, target=target)
 
 
 def choose_model(state: State, model: str, numbers: Numbers) -> State:
     """Return the state under another network that is at hand, whose prediction becomes the class."""
     if model == state.model:
         return state
-    k, target = min(state.k, numbers.units(model)), numbers.predicted(model, state.image)
+    k = min(state.k, numbers.units(model))
+    target = numbers.predicted(model, state.image, state.value_range)
     return state.changed(model=model, target=target, k=k, unit=None, first=None)
 
 
@@ -205,7 +214,7 @@ def take_over(state: State, new: State, numbers: Numbers) -> State:
     ValueError
         The network cannot be in that state.
     """
-    target = numbers.readout(new.model, new.image).index_of(new.target)
+    target = numbers.readout(new.model, new.image, new.value_range).index_of(new.target)
     return fitting(replace(new, target=target, narrow=state.narrow), numbers)
 
 
@@ -229,6 +238,7 @@ Move = Callable[[State, Any, Numbers], State]
 MOVES: dict[str, Move] = {
     "stay": stay,
     "image": choose_image,
+    "value_range": choose_range,
     "model": choose_model,
     "search": search_class,
     "step": step,

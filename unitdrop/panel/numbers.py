@@ -2,19 +2,28 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
-from typing import Any
+from typing import Any, NamedTuple
 
+from unitdrop.images import load_image
+from unitdrop.names import shown_names
+from unitdrop.notices import listening
 from unitdrop.panel.caches import RecentCache
 from unitdrop.panel.sources import Source
-from unitdrop.panel.state import State
+from unitdrop.panel.state import Range, State
 from unitdrop.plan import percent
 from unitdrop.readout import Readout
 from unitdrop.sweep import Sweep
 
 KEPT = 400e6  # bytes of readouts that are kept, so that an image that was seen comes back at once
+
+
+class Heard(NamedTuple):
+    """A readout, and what was noticed on the way to it."""
+
+    readout: Readout
+    notices: tuple[str, ...]
 
 
 class Numbers:
@@ -35,43 +44,63 @@ class Numbers:
 
     def __init__(self, models: Mapping[str, Any], source: Callable[[int], Source]) -> None:
         self._models, self._source = models, source
-        self._readouts = RecentCache[tuple[str, int], Readout](KEPT, bytes_of)
+        self._readouts = RecentCache[tuple[str, int, Range], Readout](KEPT, bytes_of)
+        self._notices: dict[tuple[str, int, Range], tuple[str, ...]] = {}
         self._sweeps = RecentCache[tuple, Sweep](8)
-        self._classes = RecentCache[tuple[str, int], tuple](8)
+        self._classes = RecentCache[tuple[str, int, Range], tuple](8)
         self.telling: Callable[[str], AbstractContextManager] = lambda words: nullcontext()
 
-    def readout(self, model: str, image: int) -> Readout:
+    def readout(self, model: str, image: int, value_range: Range = None) -> Readout:
         """Return the readout of an image on a network, after a forward pass if need be."""
-        return self._readouts.recall((model, image), self._read)
+        return self._readouts.recall((model, image, value_range), self._read)
 
-    def _read(self, key: tuple[str, int]) -> Readout:
-        model, source = key[0], self._source(key[1])
-        with self.telling(f"{model}: forward pass on {source.name} …"):
-            return self._models[model](source.get())
+    def _read(self, key: tuple[str, int, Range]) -> Readout:
+        model, image, value_range = key
+        with self.telling(f"{model}: forward pass on {self._source(image).name} …"):
+            heard = self.heard(self._models[model], image, value_range)
+        self._notices[key] = heard.notices
+        return heard.readout
 
-    def put_readout(self, model: str, image: int, readout: Readout) -> None:
-        """Keep a readout that was computed elsewhere."""
-        self._readouts.put((model, image), readout)
+    def heard(self, network: Any, image: int, value_range: Range) -> Heard:
+        """Return what a network, at hand or not, says about an image, after a forward pass in any case."""
+        said: list[str] = []
+        with listening(said.append):
+            content = self._source(image).get()
+            if value_range is not None:
+                content = load_image(content, value_range=value_range)
+            return Heard(network(content), tuple(said))
+
+    def put(self, model: str, image: int, value_range: Range, heard: Heard) -> None:
+        """Keep what was computed elsewhere."""
+        key = model, image, value_range
+        self._notices[key] = heard.notices
+        self._readouts.put(key, heard.readout)
+
+    def notices(self, state: State) -> tuple[str, ...]:
+        """Return what was noticed about the images that a state shows, each text once."""
+        shown = [state, *filter(None, [state.second])]
+        said = (self._notices.get(_key(each), ()) for each in shown)
+        return tuple(dict.fromkeys(text for texts in said for text in texts))
 
     def units(self, model: str) -> int:
         """Return U of a network."""
         return self._models[model].units
 
     def labels(self, model: str) -> tuple[str, ...]:
-        """Return the class names of a network, in its order."""
-        return self._models[model].labels
+        """Return the class names of a network as they are shown, in its order."""
+        return shown_names(self._models[model].labels)
 
-    def predicted(self, model: str, image: int) -> int:
+    def predicted(self, model: str, image: int, value_range: Range = None) -> int:
         """Return the index of the class that the intact network predicts."""
-        return Sweep(self.readout(model, image)).target
+        return Sweep(self.readout(model, image, value_range)).target
 
     def sweep(self, state: State) -> Sweep:
         """Return the sweep that a state shows."""
 
         def swept(key: tuple) -> Sweep:
-            return Sweep(self.readout(*key[:2]), *key[2:])
+            return Sweep(self.readout(*key[0]), *key[1:])
 
-        key = (state.model, state.image, state.target, state.rank, state.scope, state.seed)
+        key = (_key(state), state.target, state.rank, state.scope, state.seed)
         return self._sweeps.recall(key, swept)
 
     def classes(self, state: State) -> tuple[tuple[tuple[str, int], ...], tuple[str, ...]]:
@@ -80,20 +109,24 @@ class Numbers:
         The menus' are (name and intact probability, index), by probability, the prediction first; the names
         are in the network's order.
         """
-        return self._classes.recall((state.model, state.image), self._named_classes)
+        return self._classes.recall(_key(state), self._named_classes)
 
-    def _named_classes(self, key: tuple[str, int]) -> tuple[tuple[tuple[str, int], ...], tuple[str, ...]]:
+    def _named_classes(self, key: tuple) -> tuple[tuple[tuple[str, int], ...], tuple[str, ...]]:
         sweep = Sweep(self.readout(*key))
         intact, first, labels = sweep.probabilities(), sweep.prediction(), sweep.readout.labels
         order = sorted(range(len(intact)), key=lambda c: (c != first, -intact[c], c))
-        often = Counter(labels)
-        search = tuple(name if often[name] == 1 else f"{name} ({c})" for c, name in enumerate(labels))
-        return tuple((f"{labels[c]}  {percent(intact[c])}", c) for c in order), search
+        names = shown_names(labels)
+        return tuple((f"{names[c]}  {percent(intact[c])}", c) for c in order), names
 
     def clear(self) -> None:
         """Forget all that was computed."""
-        for cache in (self._readouts, self._sweeps, self._classes):
+        for cache in (self._readouts, self._sweeps, self._classes, self._notices):
             cache.clear()
+
+
+def _key(state: State) -> tuple[str, int, Range]:
+    """Return what the readout that a state shows is computed from."""
+    return state.model, state.image, state.value_range
 
 
 def bytes_of(readout: Readout) -> int:

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from unitdrop.panel.gallery import Gallery
+from unitdrop.panel.messages import html_notices
+from unitdrop.panel.networks import Networks
 from unitdrop.panel.numbers import Numbers
 from unitdrop.panel.state import State
 
@@ -34,6 +36,8 @@ class Offer:
         A name for each class, all different.
     notes : str
         HTML below the panel.
+    notices : str
+        HTML of what was noticed about the network and the images that are shown.
     told : (str, str), optional
         The Python of the picture and its settings; None where nobody looks at them.
     """
@@ -49,13 +53,14 @@ class Offer:
     besides: Options
     search: tuple[str, ...]
     notes: str
+    notices: str
     told: tuple[str, str] | None
 
 
 def make_offer(
-    state: State, numbers: Numbers, gallery: Gallery, models: Options, told: tuple[str, str] | None
+    state: State, numbers: Numbers, gallery: Gallery, networks: Networks, told: tuple[str, str] | None
 ) -> Offer:
-    """Return what the controls offer in a state; ``models`` are the options of the menu of networks."""
+    """Return what the controls offer in a state."""
     sweep = numbers.sweep(state)
     kept = sweep.kept(*state.window.ends)
     ranked = sweep.weights_ranked[kept.start : kept.stop]
@@ -68,12 +73,13 @@ def make_offer(
         kept=(kept.start, kept.stop),
         weights=weights,
         captions=(_caption(state, state.beside, gallery), _caption(state.second, state.beside, gallery)),
-        models=models,
+        models=networks.menu(),
         images=images,
         classes=classes,
         besides=besides,
         search=search,
         notes=gallery.notes(),
+        notices=html_notices([*networks.notices(state.model), *numbers.notices(state)]),
         told=told,
     )
 

@@ -14,9 +14,10 @@ from unitdrop.panel.cells import supersede
 from unitdrop.panel.controller import Controller
 from unitdrop.panel.controls import Controls
 from unitdrop.panel.fetching import FetchingBar
+from unitdrop.panel.folders import LeftOut
 from unitdrop.panel.gallery import Gallery
 from unitdrop.panel.networks import Networks, given_models, rehearse, remote_entry
-from unitdrop.panel.state import MOST_SEED, State, restored, settings_of
+from unitdrop.panel.state import MOST_SEED, State, range_of, restored, settings_of
 from unitdrop.panel.toolkit import close_all
 from unitdrop.plan import View
 
@@ -34,7 +35,8 @@ class Panel:
         that of ``state``, or the embedded one.
     images
         A folder, an image, or a list of images; None for the samples. See `gather`. A file that cannot be
-        read is named below the picture, with the reason, and the others are offered.
+        read is named below the picture, with the reason, and so is all else that a folder holds; the others
+        are offered.
     target : int or str, optional
         The class at the start; None for the prediction.
     rank, scope, seed
@@ -43,6 +45,9 @@ class Panel:
         Units dropped at the start, from one end.
     cam : {"target", "prediction", "difference"}
         Whose CAM is shown at the start.
+    value_range : (float, float), optional
+        The values that are black and white at the start, in pictures of more than 8 bits and in arrays; see
+        `load_image`.
     size : tuple of int
         Width and height of the picture, pixels. Where the page is narrow, and beside a second picture, it is
         two thirds as wide and a little higher.
@@ -84,6 +89,7 @@ class Panel:
         top: int = 0,
         bottom: int = 0,
         cam: str = "target",
+        value_range: tuple[float, float] | None = None,
         size: tuple[int, int] = (WIDTH, HEIGHT),
         trust_unpinned: bool = False,
         public: bool = False,
@@ -94,6 +100,7 @@ class Panel:
         if state is None:
             view = View(cam=cam, end="bottom" if bottom else "top")
             chosen = State(0, 0, top + bottom, rank=rank, scope=scope, seed=seed, view=view)
+            chosen = chosen.changed(value_range=range_of(value_range))
         else:
             chosen = restored(state, self._gallery.names)
             target = chosen.target
@@ -146,26 +153,26 @@ class Panel:
         self._root.children = [self._bar.box, *below]
         self._bar.begin()
 
-    def _arrived(self, model: Any, wanted: Callable[[], bool]) -> None:
+    def _arrived(self, model: Any, notices: tuple[str, ...], wanted: Callable[[], bool]) -> None:
         """Show the network that was waited for, if it is still wanted."""
         controller = self.controller
         if controller is None:
             with self._lock:
                 if wanted():
-                    self._show_first(model, wanted)
+                    self._show_first(model, notices, wanted)
             return
-        shown = controller.state.image  # what takes long is done before anybody has to wait for it
-        readout = model(self._gallery.source(shown).get())
+        shown = controller.state.image, controller.state.value_range
+        heard = controller.numbers.heard(model, *shown)  # it takes long, so before anybody has to wait for it
         with self._lock:
             if wanted():
-                name = self._networks.keep_fetched(model, controller.state.model)
-                controller.numbers.put_readout(name, shown, readout)
+                name = self._networks.keep_fetched(model, controller.state.model, notices)
+                controller.numbers.put(name, *shown, heard)
                 controller.ask("model", name)
                 self._show_controls(controller)
 
-    def _show_first(self, model: Any, wanted: Callable[[], bool]) -> None:
+    def _show_first(self, model: Any, notices: tuple[str, ...], wanted: Callable[[], bool]) -> None:
         """Show the first picture, of a network that was fetched."""
-        controller = self._opened(self._networks.keep_fetched(model, None))
+        controller = self._opened(self._networks.keep_fetched(model, None, notices))
         if not wanted():
             controller.close()
             return
@@ -201,6 +208,19 @@ class Panel:
     def state(self) -> State | None:
         """What the picture shows now; None while the network is being fetched."""
         return None if self.controller is None else self.controller.state
+
+    @property
+    def offered(self) -> tuple[str, ...]:
+        """The names of the images in the menus."""
+        return self._gallery.good_names
+
+    @property
+    def left_out(self) -> tuple[LeftOut, ...]:
+        """What is not offered, as pairs of a name and the reason: no picture, or one that cannot be read.
+
+        Of the latter only what has been tried: the first 200 images are, soon after the panel is made.
+        """
+        return self._gallery.left_out
 
     @property
     def settings(self) -> str:

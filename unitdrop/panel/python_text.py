@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from unitdrop.names import brief
 from unitdrop.panel.gallery import Gallery
 from unitdrop.panel.networks import Networks
 from unitdrop.panel.numbers import Numbers
@@ -54,8 +55,11 @@ def _sweep_of(state: State, numbers: Numbers, gallery: Gallery) -> str:
     """Return Python that makes a sweep."""
     source = gallery.source(state.image)
     arguments = f"{state.target}, {state.rank!r}, {state.scope!r}, {state.seed}"
-    note = f"  # {one_line(numbers.sweep(state).label)}{'' if source.path else _ARRAY}"
-    return f"unitdrop.Sweep(model({source.path or source.name!r}), {arguments}){note}"
+    read = repr(source.path or source.name)
+    if state.value_range is not None:
+        read = f"unitdrop.load_image({read}, value_range={state.value_range})"
+    note = f"  # {one_line(brief(numbers.sweep(state).label))}{'' if source.path else _ARRAY}"
+    return f"unitdrop.Sweep(model({read}), {arguments}){note}"
 
 
 def one_line(text: str) -> str:

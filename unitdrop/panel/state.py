@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
@@ -137,6 +138,27 @@ def range_of(value: Any) -> Range:
     if len(pair) == 2 and pair[0] is not None and pair[1] is not None and pair[0] < pair[1]:
         return pair[0], pair[1]
     raise ValueError(f"value_range {value!r:.80}: expected two numbers, that of black below that of white")
+
+
+def range_typed(text: str) -> Range:
+    """Return the two numbers that somebody has typed, as `range_of`; None for an empty text.
+
+    >>> range_typed("0 4095"), range_typed(" -1.5, 1e3 "), range_typed(" ")
+    ((0.0, 4095.0), (-1.5, 1000.0), None)
+    """
+    parts: list[Any] = text[:200].replace(",", " ").replace(";", " ").split()
+    with suppress(ValueError):
+        parts = [float(part) for part in parts]
+    return range_of(parts) if parts else None
+
+
+def range_text(value_range: Range) -> str:
+    """Return the values that are black and white as `range_typed` reads them.
+
+    >>> range_text((0.0, 4095.0)), range_text((-1.5, 1e300)), range_text(None)
+    ('0 4095', '-1.5 1e+300', '')
+    """
+    return " ".join(repr(each).removesuffix(".0") for each in value_range or ())
 
 
 # -- settings strings: flat JSON, which users keep

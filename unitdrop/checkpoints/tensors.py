@@ -15,13 +15,14 @@ from unitdrop.errors import CheckpointError
 
 def collected(
     like: Mapping[str, torch.Tensor], plan: Plan, take: Callable[[Tensor], torch.Tensor]
-) -> dict[str, torch.Tensor]:
+) -> tuple[dict[str, torch.Tensor], list[str]]:
     """Take, check and copy one tensor after another, so that each is freed before the next is copied.
 
     Parameters
     ----------
     like
-        The names to return, in order; those that `plan` lacks are counters, and become 0.
+        The names to return, in order, and their dtypes. Of those that `plan` lacks some stay as they are; the
+        others are counters and the bias of a classifier that has none, and become 0.
     plan
         For each name its name in the file and its outline.
     take
@@ -31,20 +32,68 @@ def collected(
     -------
     dict[str, torch.Tensor]
         Fresh, contiguous CPU tensors.
+    list[str]
+        What a change of dtype did to numbers, in words.
 
     Raises
     ------
     CheckpointError
         A tensor is not what its outline says, or holds NaN, infinity or a negative variance.
     """
-    made = {}
-    for name in like:
-        if name in plan:
-            _, outline = plan[name]
-            made[name] = _sound(name, take(outline), outline)
+    made, rounding = {}, _Rounding()
+    for name, wanted in like.items():
+        if name in plan.tensors:
+            _, outline = plan.tensors[name]
+            made[name] = rounding.cast(name, _sound(name, take(outline), outline), wanted.dtype)
+        elif name in plan.kept:
+            made[name] = wanted.detach().cpu().clone(memory_format=torch.contiguous_format)
         else:
-            made[name] = torch.zeros((), dtype=torch.int64, device="cpu")
-    return made
+            shape = (plan.rows, *wanted.shape[1:]) if wanted.ndim else ()
+            made[name] = torch.zeros(shape, dtype=wanted.dtype, device="cpu")
+    return made, rounding.notes()
+
+
+class _Rounding:
+    """What changes of dtype do to numbers."""
+
+    def __init__(self) -> None:
+        self.changed, self.most, self.kinds = 0, 0.0, set()
+
+    def cast(self, name: str, tensor: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:
+        """Return a tensor in another dtype.
+
+        Raises
+        ------
+        CheckpointError
+            A number is too large for it.
+        """
+        if tensor.dtype == dtype:
+            return tensor
+        counted = tensor.is_floating_point() and not dtype.is_floating_point  # an average of counters
+        made = (tensor.round() if counted else tensor).to(dtype)
+        back = made.to(tensor.dtype)
+        if (
+            not isfinite(_extremes(made)[1])
+            or not isfinite(_extremes(made)[0])
+            or (not tensor.is_floating_point() and not torch.equal(back, tensor))
+        ):
+            raise CheckpointError(
+                f"{name} holds numbers of {tensor.dtype} that are too large for {dtype}; rescale them first"
+            )
+        if dtype.is_floating_point and not torch.equal(back, tensor):
+            apart = (back - tensor).abs()
+            self.changed += int((apart > 0).sum())
+            self.most = max(self.most, float(apart.max()))
+            self.kinds.add(f"{tensor.dtype} to {dtype}".replace("torch.", ""))
+        return made
+
+    def notes(self) -> list[str]:
+        """Return in words how many numbers were rounded, and by how much."""
+        if not self.changed:
+            return []
+        kinds = " and ".join(sorted(self.kinds))
+        numbers = "1 number was" if self.changed == 1 else f"{self.changed} numbers were"
+        return [f"{numbers} rounded from {kinds}, by {self.most:.1g} at most"]
 
 
 def _sound(name: str, tensor: torch.Tensor, expected: Tensor) -> torch.Tensor:

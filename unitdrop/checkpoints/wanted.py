@@ -3,21 +3,61 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import torch
 
+from unitdrop.checkpoints.choice import choose
 from unitdrop.checkpoints.files import shown
+from unitdrop.checkpoints.fits import Fit, Wish, fit, may_lack, some
+from unitdrop.checkpoints.flat import Flat, architecture, flattened
+from unitdrop.checkpoints.normalisers import Normaliser, normaliser_of, normaliser_pairs
 from unitdrop.checkpoints.placeholders import Tensor
+from unitdrop.checkpoints.prefixes import key_of, prefixes, wrappings
 from unitdrop.errors import CheckpointError
 
 # An optimizer keeps up to three numbers for every weight, and some files hold averages of the weights too.
 MAX_COPIES, MAX_BESIDE = 16, 64 << 20
-_PREFIXES = ("module.", "_orig_mod.", "model.")  # left by DataParallel, torch.compile and training frameworks
-_WHERE = ("state_dict", "model_state_dict", "model", "net", "weights")
-_TRACKED = "num_batches_tracked"
+_QUIET = {"module", "_orig_mod", "model", "state_dict", "model_state_dict", "net", "network", "weights"}
+"""What is so usual before a name that nobody need be told."""
+_MOST_FITS = 100
+Take = Callable[[Tensor], torch.Tensor]
 
-Plan = dict[str, tuple[str, Tensor]]
+
+@dataclass(frozen=True)
+class Plan:
+    """Which tensors of a file are the wanted ones.
+
+    Attributes
+    ----------
+    tensors : for every wanted name its name in the file and its outline
+    kept : wanted names that the file lacks and whose numbers the network has
+    rows : the number of the classifier's rows, if it has no bias in the file
+    notes : what was guessed or left out
+    normaliser : the preprocessing beside them in the file
+    arch : the architecture that the file says it is of
+    """
+
+    tensors: dict[str, tuple[str, Tensor]]
+    kept: list[str] = field(default_factory=list)
+    rows: int = 0
+    notes: list[str] = field(default_factory=list)
+    normaliser: Normaliser | None = None
+    arch: str | None = None
+
+
+class Misfit(CheckpointError):
+    """No tensors of a file fit.
+
+    Attributes
+    ----------
+    shapes : those in its largest mapping of tensors, by name
+    arch : the architecture that the file says it is of
+    """
+
+    def __init__(self, text: str, shapes: Mapping[str, tuple[int, ...]], arch: str | None) -> None:
+        super().__init__(text)
+        self.shapes, self.arch = shapes, arch
 
 
 @dataclass(frozen=True)
@@ -32,6 +72,8 @@ class Wanted:
         The name of the classifier layer, if its number of rows is to be read from the file.
     rename
         Applied to each name in the file, after prefixes are taken off; None leaves out what goes by it.
+    key
+        The key in the file under which to look, if it holds several sets of weights.
 
     Raises
     ------
@@ -42,6 +84,7 @@ class Wanted:
     like: Mapping[str, torch.Tensor]
     head: str | None = None
     rename: Callable[[str], str | None] | None = None
+    key: str | None = None
 
     def __post_init__(self) -> None:
         if not isinstance(self.like, Mapping) or not all(
@@ -50,122 +93,165 @@ class Wanted:
             raise TypeError("like: expected names and tensors; pass module.state_dict()")
         if self.head is not None and f"{self.head}.weight" not in self.like:
             raise ValueError(f"head: like has no {self.head}.weight; name the classifier layer, such as 'fc'")
+        if self.key is not None and not isinstance(self.key, str):
+            raise TypeError(f"weights: expected a key of the file, such as 'ema', got {self.key!r:.60}")
 
     @property
     def most_bytes(self) -> int:
         """The size, in bytes, of the largest file that can honestly hold these tensors."""
         return MAX_BESIDE + MAX_COPIES * sum(t.numel() * t.dtype.itemsize for t in self.like.values())
 
-    def plan(self, root: object) -> Plan:
-        """Return for every wanted name its name in the file and its outline.
+    def plan(self, root: object, take: Take) -> Plan:
+        """Return which tensors of a file are the wanted ones.
 
         Parameters
         ----------
         root
-            What the file holds, a `Tensor` placeholder for every tensor.
+            What the file holds, a `Tensor` outline for every tensor.
+        take
+            Gives the tensor of an outline.
 
         Raises
         ------
         CheckpointError
-            Names, shapes or dtypes do not fit.
+            Names, shapes or dtypes do not fit, or there are several that do.
         """
-        outlines = _outlines(_state_dict(root))
-        found = self._names(outlines)
-        _check_names(found, self.like)
-        plan = {name: (found[name], outlines[found[name]]) for name in self.like if name in found}
-        for name, (_, outline) in plan.items():
-            self._check_fit(name, outline)
-        if self.head is not None and f"{self.head}.bias" in plan:
-            rows, biases = (plan[f"{self.head}.{part}"][1].shape[0] for part in ("weight", "bias"))
-            if rows != biases:
-                raise CheckpointError(
-                    f"{self.head} has {rows} rows of weights but {biases} biases; get it again"
-                )
-        return plan
+        flat = flattened(root)
+        if not flat.tensors:
+            raise CheckpointError(_nothing(flat))
+        fits = self._fits(flat)
+        good = [each for each in fits if each.problem is None][:_MOST_FITS]
+        if not good:
+            raise self._misfit(flat, fits, root)
+        chosen, others = choose(good, take, self.key)
+        pair = _normaliser(flat, chosen, take)
+        tensors = {
+            name: (chosen.names[name], chosen.tensors[name]) for name in self.like if name in chosen.names
+        }
+        return Plan(
+            tensors,
+            chosen.kept,
+            0 if self.head is None else chosen.tensors[f"{self.head}.weight"].shape[0],
+            self._notes(flat, chosen, others, [each for each in good if each is not chosen], pair),
+            pair,
+            architecture(root),
+        )
 
-    def _names(self, outlines: Mapping[str, Tensor]) -> dict[str, str]:
-        """Return wanted names to names in the file: prefixes taken off, then renamed."""
-        keys = list(outlines)
-        while prefix := _prefix(keys, self.like):
-            keys = [key.removeprefix(prefix) for key in keys]
-        if prefix := _prefix(self.like, keys):  # the network is the one that is wrapped
-            keys = [prefix + key for key in keys]
-        renamed = [self.rename(key) for key in keys] if self.rename else keys
-        named = [(key, old) for key, old in zip(renamed, outlines, strict=True) if key is not None]
-        names = dict(named)
-        if len(names) < len(named):
-            raise CheckpointError("two names of its state dict become the same by renaming; check rename")
-        return names
+    def _fits(self, flat: Flat) -> list[Fit]:
+        """Return how the tensors under each prefix fit that may be the one."""
+        fits: list[Fit] = []
+        own = list(normaliser_pairs(self.like, self.like))
+        outer = [name for name in self.like if not any(name in pair for pair in own)]
+        for wrap in ("", *reversed(wrappings(outer))):
+            wish = self._unwrapped(wrap)
+            needed = [name for name in wish.like if not self._is_optional(name, wish)]
+            found = [fit(flat, prefix, wish) for prefix in self._prefixes(flat, wish.like, needed)]
+            fits += [_wrapped(each, wrap) for each in found] if wrap else found
+            if any(each.problem is None for each in found):
+                break
+        return fits
 
-    def _check_fit(self, name: str, got: Tensor) -> None:
-        """Refuse another shape or dtype than the wanted one; the classifier may have any number of rows."""
-        want, shape = self.like[name], tuple(self.like[name].shape)
-        if self.head is not None and name in (f"{self.head}.weight", f"{self.head}.bias"):
-            shape = (max(1, got.shape[0] if got.shape else 0), *shape[1:])
-        if got.shape != shape:
-            raise CheckpointError(
-                f"{name} has shape {got.shape}, expected {shape}; made for another architecture?"
+    def _is_optional(self, name: str, wish: Wish) -> bool:
+        return may_lack(name, wish, wish.like) or bool(wish.head and name.startswith(f"{wish.head}."))
+
+    def _prefixes(self, flat: Flat, wanted: Collection[str], needed: Collection[str]) -> list[str]:
+        """Return what may stand before the wanted names; before it is taken off, renaming finds little."""
+        if self.rename is None:
+            return prefixes(flat.tensors, wanted, needed)
+        new = [made for name in flat.tensors if isinstance(made := self.rename(name), str)]
+        shared = [wrap for room in flat.rooms.values() for wrap in wrappings(room)]
+        return list(dict.fromkeys([*prefixes([*flat.tensors, *new], wanted, needed), "", *shared[:16]]))
+
+    def _unwrapped(self, wrap: str) -> Wish:
+        """Return what is wanted, by its names without what stands before all of them."""
+        inner = {name.removeprefix(wrap): tensor for name, tensor in self.like.items()}
+        return Wish(inner, self.head and self.head.removeprefix(wrap), self.rename)
+
+    def _misfit(self, flat: Flat, fits: list[Fit], root: object) -> CheckpointError:
+        """Return the error that says how far what comes closest is from fitting."""
+        if self.key is not None:
+            fits = [each for each in fits if self.key in (".", *each.prefix.split("."))] or fits
+        best = max(fits, key=lambda each: len(each.names), default=None)
+        if best is None or (flat.modules and not best.names):
+            if flat.modules:
+                return CheckpointError(_nothing(flat))
+            best = fit(flat, "", Wish(self.like, self.head, None))
+        room = max(flat.rooms.values(), key=lambda room: sum(flat.tensors[name].numel for name in room))
+        shapes = {name: flat.tensors[name].shape for name in room}
+        return Misfit(str(best.problem), shapes, architecture(root))
+
+    def _notes(
+        self, flat: Flat, chosen: Fit, others: list[Fit], copies: list[Fit], pair: Normaliser | None
+    ) -> list[str]:
+        """Return what was guessed or left out, in words."""
+        notes = []
+        if not all(part in _QUIET for part in chosen.prefix.split(".") if part) and self.key is None:
+            notes.append(f"its weights are read from {shown(chosen.prefix.removesuffix('.'))}")
+        if chosen.layer is not None:
+            notes.append(
+                f"its linear layer {shown(chosen.layer)} is taken as the classifier {shown(self.head)}"
             )
-        if got.dtype != want.dtype:
-            raise CheckpointError(f"{name} has dtype {got.dtype}, expected {want.dtype}; convert it first")
+        if self.head and f"{self.head}.bias" in self.like and f"{self.head}.bias" not in chosen.names:
+            notes.append("its classifier has no bias, which is taken as 0")
+        if chosen.kept:
+            notes.append(f"{some(chosen.kept)} stay as the network has them")
+        left = _left_out(flat, chosen, [*copies, *others], pair, self.rename)
+        if left:
+            notes.append(f"left out: {some(left)}")
+        if others and self.key is None:
+            keys = ", ".join(shown(key_of(each.prefix)) for each in others[:6])
+            key = key_of(others[0].prefix)
+            notes.append(f"{keys} would fit too: choose with --weights {key} (in Python: weights={key!r})")
+        return notes
 
 
-def _state_dict(value: object) -> Mapping[str, object]:
-    """Return the state dict in what a file holds: the whole, or under one of the usual names."""
-    for _ in range(3):
-        if not isinstance(value, dict):
-            break
-        inner = [value[name] for name in _WHERE if isinstance(value.get(name), dict)]
-        if not inner:  # only now: there may be tensors beside the state dict too, such as random state
-            break
-        value = inner[0]
-    if isinstance(value, dict) and any(isinstance(item, Tensor) for item in value.values()):
-        return value
-    raise CheckpointError(
-        f"it holds no state dict, neither as a whole nor under {', '.join(_WHERE)}; "
-        "save it with torch.save(model.state_dict(), ...)"
-    )
+def _nothing(flat: Flat) -> str:
+    """Return in words that there is no state dict."""
+    if flat.modules:
+        return (
+            f"it holds a whole network ({shown(flat.modules[0])}), which is code too, and none of it is run; "
+            "save its weights alone: torch.save(model.state_dict(), FILE)"
+        )
+    return "it holds no state dict; save one with torch.save(model.state_dict(), FILE)"
 
 
-def _outlines(table: Mapping[str, object]) -> dict[str, Tensor]:
-    """Return a state dict that holds nothing but outlines of tensors under names."""
-    outlines = {}
-    for key, value in table.items():
-        if type(key) is not str or not isinstance(value, Tensor):
-            raise CheckpointError(
-                f"its state dict holds {shown(value)} under {shown(key)}; expected names and tensors only"
-            )
-        outlines[key] = value
-    return outlines
+def _wrapped(found: Fit, wrap: str) -> Fit:
+    """Return a fit by the names of a network that is wrapped."""
+    named = {"names": found.names, "tensors": found.tensors}
+    outer = {part: {wrap + name: value for name, value in each.items()} for part, each in named.items()}
+    return Fit(**{**vars(found), **outer, "missing": [wrap + name for name in found.missing]})
 
 
-def _prefix(keys: Collection[str], wanted: Collection[str]) -> str | None:
-    """Return a prefix that all the keys carry, and not all that are wanted; None if there is none."""
-    for prefix in _PREFIXES:
-        if (
-            keys
-            and all(key.startswith(prefix) for key in keys)
-            and not all(key.startswith(prefix) for key in wanted)
-        ):
-            return prefix
-    return None
+def _left_out(
+    flat: Flat,
+    chosen: Fit,
+    others: Collection[Fit],
+    pair: Normaliser | None,
+    rename: Callable[[str], str | None] | None,
+) -> list[str]:
+    """Return the names that lie in the same mapping and are no part of any weights that fit."""
+    used = {name for each in (chosen, *others) for name in each.names.values()}
+    start = len(chosen.prefix)
+    return [
+        name
+        for name in flat.beside(chosen.names.values())
+        if name not in used
+        and not (pair is not None and _is_normaliser(flat, name, pair))
+        and (rename is None or not name.startswith(chosen.prefix) or rename(name[start:]) is not None)
+    ]
 
 
-def _check_names(names: Mapping[str, str], like: Mapping[str, torch.Tensor]) -> None:
-    """Refuse missing names and names too many; counters that old networks did not have may be missing."""
-    missing = [name for name in like if name not in names and not _may_lack(name, like[name])]
-    extra = [names[name] for name in names if name not in like]
-    problems = [f"lacks {_some(missing)}"] * bool(missing) + [f"has {_some(extra)} too many"] * bool(extra)
-    if problems:
-        raise CheckpointError(f"it {' and '.join(problems)}; made for another architecture?")
+def _is_normaliser(flat: Flat, name: str, pair: Normaliser) -> bool:
+    leaves = [each.rpartition(".")[2] for each in pair.names]
+    return name.rpartition(".")[2] in leaves and flat.tensors[name].numel == 3
 
 
-def _some(names: list[str]) -> str:
-    """Return up to three names, and how many more there are."""
-    more = f" and {len(names) - 3} more" if len(names) > 3 else ""
-    return ", ".join(map(shown, names[:3])) + more
-
-
-def _may_lack(name: str, tensor: torch.Tensor) -> bool:
-    """Return whether this is a counter that networks had not before torch 0.4.1."""
-    return name.rpartition(".")[2] == _TRACKED and tensor.dtype == torch.int64 and not tensor.ndim
+def _normaliser(flat: Flat, chosen: Fit, take: Take) -> Normaliser | None:
+    """Return the one preprocessing that lies beside the weights; None if there is none, or several."""
+    used = set(chosen.names.values())
+    free = [name for name in flat.beside(used) if name not in used]
+    pairs = normaliser_pairs(flat.tensors, free)
+    found = [normaliser_of(flat.tensors, pair, take) for pair in pairs[:8]]
+    if not found or found[0] is None or any(each is None or each[:2] != found[0][:2] for each in found):
+        return None
+    return found[0]

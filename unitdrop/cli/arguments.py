@@ -52,10 +52,21 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
         They ask for the help or the version, which is then printed.
     """
     parser = _make_parser()
-    args, args.passed_on = parser.parse_known_args(argv)
+    args, args.passed_on = parser.parse_known_args(_with_numbers(argv))
     if args.passed_on and args.command not in ("lab", "app"):
         parser.error(f"unknown argument {args.passed_on[0]}")
     return args
+
+
+def _with_numbers(argv: Sequence[str]) -> list[str]:
+    """Return the arguments with the numbers of --value-range made unlike options, such as -1e3."""
+    argv = list(argv)
+    if "--value-range" in argv:
+        first = argv.index("--value-range") + 1
+        argv[first : first + 2] = [
+            f" {text}" if re.match(r"-[0-9.]", text) else text for text in argv[first : first + 2]
+        ]
+    return argv
 
 
 class _OneLineParser(argparse.ArgumentParser):
@@ -69,6 +80,13 @@ def _whole_argument(text: str) -> int:
     """Return a whole number of at least 0 as an int."""
     if not re.fullmatch(r"[0-9]{1,18}", text):
         raise argparse.ArgumentTypeError(f"expected a whole number of at least 0, got {text[:40]!r}")
+    return int(text)
+
+
+def _size_argument(text: str) -> int:
+    """Return the side of an input, 1 to 4096, as an int."""
+    if not re.fullmatch(r"[0-9]{1,4}", text) or not 1 <= int(text) <= 4096:
+        raise argparse.ArgumentTypeError(f"expected a whole number from 1 to 4096, got {text[:40]!r}")
     return int(text)
 
 
@@ -189,7 +207,14 @@ def _add_choices(command: argparse.ArgumentParser, top: str) -> None:
     from unitdrop.sweep import RANKINGS, SCOPES
 
     add = command.add_argument
-    add("image", metavar="IMAGE", help="an image file (JPEG, PNG, GIF, WebP, BMP or TIFF)")
+    add("image", metavar="IMAGE", help="an image file (JPEG, PNG, GIF, WebP, AVIF, BMP or TIFF)")
+    add(
+        "--value-range",
+        nargs=2,
+        type=_number_argument,
+        metavar=("LO", "HI"),
+        help="what is black and what is white in a picture of over 8 bits, such as 0 4095 (by its depth)",
+    )
     add(
         "--model",
         default="scenes",
@@ -201,11 +226,22 @@ def _add_choices(command: argparse.ArgumentParser, top: str) -> None:
         metavar="FILE",
         help="weights for it: .pth, .pt, .tar, .th, .safetensors (the published ones)",
     )
+    add(
+        "--weights",
+        metavar="KEY",
+        help="where they lie in that file, if it holds several, such as model_ema (the customary ones)",
+    )
     add("--labels", metavar="FILE", help="class names, one a line, in the network's order")
     add(
         "--trust-unpinned",
         action="store_true",
         help="download weights for which no sha256 has been published",
+    )
+    add(
+        "--size",
+        type=_size_argument,
+        metavar="N",
+        help="side of the network's input, in pixels (the network's own; 224 for one of FILE.py that says none)",
     )
     add("--target", metavar="NAME|INDEX", help="the class whose units are dropped (the prediction)")
     add("--rank", default="weight", choices=RANKINGS, help="the order of dropping (weight)")

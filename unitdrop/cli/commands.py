@@ -187,13 +187,19 @@ def _read_sweep(args: argparse.Namespace) -> Sweep:
     with contextlib.redirect_stdout(sys.stderr):
         from unitdrop.images import load_image
 
-        pixels = load_image(args.image)  # before torch, so that a bad image is told at once
+        # Before torch, so that a bad image is told at once.
+        pixels = load_image(args.image, value_range=args.value_range)
 
         from unitdrop.models import load_model
         from unitdrop.sweep import Sweep
 
         model = load_model(
-            args.model, checkpoint=args.checkpoint, labels=args.labels, trust_unpinned=args.trust_unpinned
+            args.model,
+            checkpoint=args.checkpoint,
+            labels=args.labels,
+            trust_unpinned=args.trust_unpinned,
+            weights=args.weights,
+            size=args.size,
         )
         return Sweep(model(pixels), args.target, args.rank, args.scope, args.seed)
 

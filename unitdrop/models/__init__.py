@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from torchvision import models as torchvision_models
 from torchvision.models import list_models
 
 from unitdrop.checkpoints import load_checkpoint
+from unitdrop.checkpoints.wanted import Misfit
 from unitdrop.download import Progress
 from unitdrop.errors import CheckpointError, DownloadError, ModelError
 from unitdrop.models import embedded, imagenet, places365
+from unitdrop.models.advice import fitting
 from unitdrop.models.custom import is_python_file, load_custom
 from unitdrop.models.entry import Entry
 from unitdrop.models.labels import read_labels
@@ -47,6 +49,8 @@ def load_model(
     labels: str | Path | Sequence[str] | None = None,
     trust_unpinned: bool = False,
     progress: Progress | None = None,
+    weights: str | None = None,
+    size: int | None = None,
 ) -> Model:
     """Load a network, by its name in the `catalogue` or as ``FILE.py:NAME``.
 
@@ -66,6 +70,12 @@ def load_model(
     progress
         Called with the bytes that are here and those of the whole (None if unknown) while a file is
         downloaded; what it raises ends the download. Default: a progress bar.
+    weights
+        The key in the checkpoint under which to look, such as ``"model_ema"``, where it holds several sets of
+        weights; with dots where it is nested.
+    size
+        Side of the square input, in pixels, instead of the network's own; to what its pictures are resized
+        before they are cut follows in proportion.
 
     Raises
     ------
@@ -82,19 +92,36 @@ def load_model(
     if isinstance(labels, (str, Path)):
         labels = read_labels(labels)
     if is_python_file(str(name)):
-        return _custom(str(name), checkpoint, labels)
+        return _custom(str(name), checkpoint, labels, weights, size)
     name, known = str(name), {entry.name: entry for entry in catalogue()}
     if name not in known:
         raise ModelError(_unknown(name, list(known)))
-    return known[name].load(checkpoint, labels, trust_unpinned, progress)
+    try:
+        return known[name].load(checkpoint, labels, trust_unpinned, progress, weights, size)
+    except Misfit as error:
+        raise CheckpointError(f"{error}{_other(error, known[name], known.values())}") from error.__cause__
 
 
-def _custom(name: str, checkpoint: str | Path | None, labels: Sequence[str] | None) -> Model:
+def _other(error: Misfit, asked: Entry, entries: Iterable[Entry]) -> str:
+    """Return in words which network of the catalogue a file fits, or says it is of."""
+    entry = fitting(error.shapes, error.arch, asked, entries)
+    if entry is not None:
+        return f"; it fits {entry.name}: give --model {entry.name}"
+    return "" if error.arch is None else f"; it says that it is of {error.arch!r}"
+
+
+def _custom(
+    name: str,
+    checkpoint: str | Path | None,
+    labels: Sequence[str] | None,
+    weights: str | None,
+    size: int | None,
+) -> Model:
     """Return a network from the user's Python file, with a checkpoint and labels if there are any."""
-    model = load_custom(name)
+    model = load_custom(name, labels, size)
     if checkpoint is not None:
-        load_checkpoint(model.module, checkpoint)
-    return model if labels is None else model.labelled(labels)
+        load_checkpoint(model.module, checkpoint, weights=weights)
+    return model
 
 
 def _unknown(name: str, known: Sequence[str]) -> str:

@@ -10,6 +10,7 @@ from torch import nn
 from torchvision.models import get_model, get_model_weights
 
 from unitdrop.download import Remote, hub_folder
+from unitdrop.models import places365
 from unitdrop.models.entry import Entry
 
 UNITS = {
@@ -96,6 +97,7 @@ def entries() -> Iterator[Entry]:
             build=partial(build, name),
             settings=partial(_settings, weights),
             rename=current_key,
+            twin=partial(places365.twin, name),
         )
 
 

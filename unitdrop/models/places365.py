@@ -15,21 +15,25 @@ from torchvision.models import get_model
 
 from unitdrop.download import Remote, cache_folder
 from unitdrop.models.entry import Entry
-from unitdrop.models.model import IMAGENET
+from unitdrop.models.preprocessing import IMAGENET
 
 ADDRESS = "http://places2.csail.mit.edu/models_places365/"
 NAMES = tuple(Path(__file__).with_suffix(".txt").read_text(encoding="utf-8").split())
 """The 365 classes, in the order of the networks' rows."""
 
-# The bytes are those of the parameters: no length has been published. Nor a sha256 for resnet18.
+# The bytes are those of the parameters: no length has been published. Nor a sha256 for those of 18 layers.
 FILES = {
     "resnet18": (512, 45_500_000, None),
     "resnet50": (2048, 97_200_000, "46529c86902bd0cfb0ea562a30b2850c28d2620d96282b3db9c318e1d774f6c5"),
+    # What its authors' demonstration of class activation maps uses; its grid is 14 x 14, not 7 x 7.
+    "wideresnet18": (512, 45_500_000, None),
 }
+TWINS = {"resnet18": "wideresnet18", "wideresnet18": "resnet18"}
+"""Architectures with the same names and shapes that compute something else."""
 
 
 def entries() -> Iterator[Entry]:
-    """Yield both networks."""
+    """Yield all three networks."""
     for network, (units, size, sha256) in FILES.items():
         file = f"{network}_places365.pth.tar"
         yield Entry(
@@ -42,9 +46,20 @@ def entries() -> Iterator[Entry]:
             remote=Remote(ADDRESS + file, cache_folder(), file, sha256, None),
             build=partial(_build, network),
             settings=lambda: {"labels": NAMES, "size": 224, "resize": 256, **IMAGENET},
+            architecture=network,
+            twin=partial(twin, network),
         )
 
 
+def twin(architecture: str) -> Entry | None:
+    """Return the network here that has an architecture's names and shapes and computes something else."""
+    other = f"{TWINS.get(architecture)}-places365"
+    return next((entry for entry in entries() if entry.name == other), None)
+
+
 def _build(network: str, classes: int) -> nn.Module:
-    """Return torchvision's architecture with so many classes."""
-    return get_model(network, weights=None, num_classes=classes)
+    """Return torchvision's architecture with so many classes, for wideresnet18 without its max pooling."""
+    made = get_model(network.removeprefix("wide"), weights=None, num_classes=classes)
+    if network.startswith("wide"):
+        made.maxpool = nn.Identity()
+    return made

@@ -4,6 +4,7 @@ import errno
 import os
 import stat
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -214,3 +215,94 @@ def test_what_is_published_goes_before_what_is_recorded(remote):
     (remote.folder / "net.pth.sha256").write_text(f"{sha256(OTHER)}  net.pth\n")
     with served(remote) as (well, _):
         assert fetch(well).read_bytes() == SMALL
+
+
+# what others may have put into a shared cache
+
+
+def hostile(path, how):
+    """Put something into the place of a small file that is read, or locked."""
+    precious = path.parent / "precious"
+    precious.write_text(f"{sha256(OTHER)}  net.pth\n")
+    make = {
+        "a link": lambda: path.symlink_to(precious),
+        "a link to nowhere": lambda: path.symlink_to("nowhere"),
+        "a link in a circle": lambda: path.symlink_to(path),
+        "a pipe": lambda: os.mkfifo(path),
+        "a folder": path.mkdir,
+        "huge": lambda: path.open("wb").truncate(1 << 40),
+        "endless": lambda: path.symlink_to("/dev/zero"),
+        "a hard link": lambda: os.link(precious, path),
+        "deep": lambda: path.write_text("[" * 1_000_000),
+    }
+    make[how]()
+    return precious
+
+
+KINDS = ["a link", "a link to nowhere", "a link in a circle", "a pipe", "a folder", "huge", "endless", "deep"]
+
+
+@pytest.mark.skipif(os.name != "posix", reason="links and pipes of POSIX")
+@pytest.mark.parametrize("how", KINDS)
+@pytest.mark.parametrize("trust", [True, False])
+def test_a_hostile_record_is_refused_unread(unpinned, how, trust):
+    unpinned.folder.mkdir()
+    hostile(unpinned.record, how)
+    unpinned.path.write_bytes(OTHER)
+    with pytest.raises(DownloadError, match=r"net\.pth\.sha256.*delete it to trust anew"):
+        fetch(unpinned, trust_unpinned=trust)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="owners of POSIX")
+@pytest.mark.parametrize(("owner", "trusted"), [("me", True), ("root", True), ("somebody", False)])
+def test_a_record_of_another_user_is_not_believed(unpinned, monkeypatch, owner, trusted):
+    with served(unpinned) as (well, _):
+        fetch(well, trust_unpinned=True)
+    me = os.geteuid()
+    if owner != "me":  # the file is mine all the same, and so the system's answers are played
+        monkeypatch.setattr(os, "geteuid", lambda: me + 1)
+        real, uid = os.fstat, {"root": 0, "somebody": me + 2}[owner]
+
+        def fstat(descriptor):
+            status = list(real(descriptor))
+            status[4] = uid
+            return os.stat_result(status)
+
+        monkeypatch.setattr(os, "fstat", fstat)
+    if trusted:
+        assert fetch(unpinned) == unpinned.path
+    else:
+        with pytest.raises(DownloadError, match="belongs to another user"):
+            fetch(unpinned)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="links and pipes of POSIX")
+@pytest.mark.parametrize("how", [*KINDS, "a hard link"])
+def test_a_hostile_lock_is_refused_and_what_it_leads_to_is_not_emptied(remote, how):
+    remote.folder.mkdir()
+    precious = hostile(remote.folder / ".unitdrop-net.pth.lock", how)
+    before = precious.read_bytes()
+    with (
+        served(remote) as (well, site),
+        pytest.raises(DownloadError, match=r"is no lock of unitdrop's; delete"),
+    ):
+        fetch(well)
+    assert precious.read_bytes() == before and not site.hits and not remote.path.exists()
+
+
+@pytest.mark.skipif(os.name != "posix", reason="links of POSIX")
+def test_a_link_in_the_place_of_the_staging_folder_is_taken_away_and_not_followed(remote, tmp_path):
+    remote.folder.mkdir()
+    (tmp_path / "precious").mkdir()
+    (tmp_path / "precious" / "net.pth").write_text("mine")
+    (remote.folder / ".unitdrop-net.pth.partial").symlink_to(tmp_path / "precious")
+    with served(remote) as (well, _):
+        assert fetch(well).read_bytes() == SMALL
+    assert (tmp_path / "precious" / "net.pth").read_text() == "mine"
+
+
+def test_a_half_file_put_there_by_hand_is_not_recorded_as_right(unpinned):
+    unpinned.folder.mkdir()
+    unpinned.path.write_bytes(SMALL[:HALF])
+    with served(replace(unpinned, least=len(SMALL))) as (well, _):
+        assert fetch(well, trust_unpinned=True).read_bytes() == SMALL

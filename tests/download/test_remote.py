@@ -1,5 +1,8 @@
 """Names, sha256 and folders are checked before anything is downloaded; caches are where they should be."""
 
+import io
+import os
+import zipfile
 from dataclasses import replace
 from pathlib import Path
 
@@ -39,6 +42,55 @@ def test_the_folder_of_the_cache_can_be_chosen(monkeypatch, tmp_path):
     assert cache_folder() == Path.home() / "mine"
     monkeypatch.setenv("UNITDROP_CACHE", "")
     assert cache_folder() == Path(platformdirs.user_cache_dir("unitdrop"))
+
+
+def a_zip():
+    """The bytes of a zip as torch writes it."""
+    content = io.BytesIO()
+    with zipfile.ZipFile(content, "w") as file:
+        file.writestr("net/data.pkl", bytes(5_000))
+    return content.getvalue()
+
+
+ZIP, OLD = a_zip(), b"\x80\x02" + bytes(5_000)
+
+
+@pytest.mark.parametrize(
+    ("content", "whole"),
+    [
+        (ZIP, True),
+        (ZIP[:-1], False),
+        (ZIP[: len(ZIP) // 2], False),
+        (ZIP[:5], False),
+        (OLD, True),
+        (OLD[:-1], False),
+        (OLD[: len(OLD) // 2], False),
+        (b"<html>", False),
+        (b"", False),
+        (None, None),
+    ],
+)
+def test_only_a_whole_file_counts_as_cached(tmp_path, content, whole):
+    remote = Remote("http://x/", tmp_path, "net.pth", None, None, least=min(len(ZIP), len(OLD)))
+    if content is not None:
+        remote.path.write_bytes(content)
+    assert remote.cached is (whole is True) and remote.incomplete is (whole is False)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="links and pipes of POSIX")
+def test_what_is_no_file_is_not_cached(tmp_path):
+    remote = Remote("http://x/", tmp_path, "net.pth", None, None)
+    assert not remote.cached and not remote.incomplete
+    path = remote.path
+    for make in (
+        lambda: os.mkfifo(path),
+        path.mkdir,
+        lambda: path.symlink_to("nowhere"),
+        lambda: path.symlink_to(path),
+    ):
+        make()
+        assert not remote.cached and remote.incomplete
+        remote.path.rmdir() if remote.path.is_dir() else remote.path.unlink()
 
 
 @pytest.mark.parametrize(

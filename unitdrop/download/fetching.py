@@ -15,10 +15,13 @@ from pathlib import Path
 
 import filelock
 
+from unitdrop.download.owned import not_a_lock, read_own
 from unitdrop.download.progress import BEAT, Progress, Report
 from unitdrop.download.remote import Remote, file_sha256
 from unitdrop.download.tries import download
 from unitdrop.errors import DownloadError
+
+MAX_RECORD = 4096  # bytes; a record has about a hundred
 
 
 def fetch(remote: Remote, *, trust_unpinned: bool = False, progress: Progress | None = None) -> Path:
@@ -64,7 +67,7 @@ def fetch(remote: Remote, *, trust_unpinned: bool = False, progress: Progress | 
 def _provide(remote: Remote, trust_unpinned: bool, stage: Path, report: Report) -> None:
     """Under the lock: put a right file in its place, unless another process has done so meanwhile."""
     known = _known(remote, trust_unpinned)
-    if known is None and remote.cached:  # put there by hand, or by torch.hub
+    if known is None and remote.cached:  # whole, and put there by hand, or by torch.hub
         _record(remote, file_sha256(remote.path), stage)
     elif known is None or not _is_right(remote, known):
         digest = download(remote, known, stage, report)
@@ -101,18 +104,19 @@ def _known(remote: Remote, trust_unpinned: bool) -> str | None:
 
 def _is_right(remote: Remote, known: str) -> bool:
     """Return whether the cached file is there with every byte as published."""
-    return remote.cached and file_sha256(remote.path).startswith(known)
+    return remote.there and file_sha256(remote.path).startswith(known)
 
 
 def _recorded(remote: Remote) -> str | None:
     """Return the sha256 that was seen when the file was first trusted; None if it never was."""
     path = remote.record
     try:
-        text = path.read_text(encoding="utf-8", errors="replace")
+        text = read_own(path, MAX_RECORD).decode(errors="replace")
     except FileNotFoundError:
         return None
     except OSError as error:
-        raise DownloadError(f"{path}: cannot be read ({error.strerror}); delete it to trust anew") from error
+        why = error.strerror or error
+        raise DownloadError(f"{path}: cannot be read ({why}); delete it to trust anew") from error
     found = re.match(r"[0-9a-fA-F]{64}\b", text)
     if not found:
         raise DownloadError(
@@ -157,7 +161,10 @@ def _locked(remote: Remote, report: Report) -> Iterator[None]:
 
     The lock file stays behind, empty: to remove it would let two processes each lock a file of that name.
     """
-    lock = filelock.FileLock(remote.folder / f".unitdrop-{remote.file}.lock")
+    path = remote.folder / f".unitdrop-{remote.file}.lock"
+    if (why := not_a_lock(path)) is not None:
+        raise DownloadError(f"{path}: {why}, so it is no lock of unitdrop's; delete it")
+    lock = filelock.FileLock(path)
     while not lock.is_locked:
         try:
             lock.acquire(timeout=BEAT)

@@ -5,12 +5,16 @@ from __future__ import annotations
 import hashlib
 import os
 import re
+import stat
 from dataclasses import dataclass
 from pathlib import Path
 
 import platformdirs
 
+from unitdrop.checks import expanded
 from unitdrop.errors import DownloadError
+
+_ZIP_END = 22  # bytes of the record that ends a zip without a comment
 
 
 @dataclass(frozen=True)
@@ -32,6 +36,8 @@ class Remote:
         Its exact length in bytes; None where nobody has published it.
     most
         Never read more bytes than this.
+    least
+        A whole file has at least so many bytes, where the exact length has not been published.
 
     Raises
     ------
@@ -51,6 +57,7 @@ class Remote:
     sha256: str | None
     size: int | None
     most: int = 4 << 30
+    least: int = 1
 
     def __post_init__(self) -> None:
         """Check what would lead out of the folder or make a check useless."""
@@ -75,10 +82,20 @@ class Remote:
         return self.folder / f"{self.file}.sha256"
 
     @property
+    def there(self) -> bool:
+        """Whether there is a file, with its published length if there is one."""
+        found = _size(self.path)
+        return 0 < found <= self.most and self.size in (None, found)
+
+    @property
     def cached(self) -> bool:
-        """Whether the file is there, with its published length: a quick look, no proof that it is right."""
-        found = self.path.stat().st_size if self.path.is_file() else 0
-        return found > 0 and self.size in (None, found)
+        """Whether the file is there and seems whole: a quick look, no proof that it is right."""
+        return self.there and _size(self.path) >= self.least and _ends(self.path)
+
+    @property
+    def incomplete(self) -> bool:
+        """Whether there is something in the file's place that is not the whole of it."""
+        return not self.cached and os.path.lexists(self.path)
 
 
 def cache_folder() -> Path:
@@ -89,7 +106,7 @@ def cache_folder() -> Path:
     >>> cache_folder().is_absolute() or "UNITDROP_CACHE" in os.environ
     True
     """
-    return _expanded(os.environ.get("UNITDROP_CACHE") or platformdirs.user_cache_dir("unitdrop"))
+    return Path(expanded(os.environ.get("UNITDROP_CACHE") or platformdirs.user_cache_dir("unitdrop")))
 
 
 def hub_folder() -> Path:
@@ -103,12 +120,28 @@ def hub_folder() -> Path:
     ('hub', 'checkpoints')
     """
     caches = Path(os.environ.get("XDG_CACHE_HOME", "~/.cache"))
-    return _expanded(os.environ.get("TORCH_HOME", caches / "torch")) / "hub" / "checkpoints"
+    return Path(expanded(os.environ.get("TORCH_HOME", caches / "torch"))) / "hub" / "checkpoints"
 
 
-def _expanded(path: str | Path) -> Path:
-    """Return a path with the home folder in the place of `~`, or as it is if there is no home folder."""
-    return Path(os.path.expanduser(path))  # noqa: PTH111 (Path.expanduser raises if there is none)
+def _size(path: Path) -> int:
+    """Return the bytes of a file; 0 for what is none, or cannot be looked at."""
+    try:
+        status = path.stat()
+    except OSError:
+        return 0
+    return status.st_size if stat.S_ISREG(status.st_mode) else 0
+
+
+def _ends(path: Path) -> bool:
+    """Return whether a file that begins as a zip, as those of torch do, ends as one; True for any other."""
+    try:
+        with path.open("rb") as file:
+            if file.read(4) != b"PK\3\4":
+                return True
+            file.seek(-_ZIP_END, os.SEEK_END)
+            return file.read(4) == b"PK\5\6"
+    except OSError:
+        return False
 
 
 def file_sha256(path: Path) -> str:

@@ -7,7 +7,7 @@ stated rule, or refused with an `ImageError` that says why and what to do.
 from __future__ import annotations
 
 from unitdrop.errors import ImageError
-from unitdrop.images.formats import FORMATS
+from unitdrop.images.formats import FORMATS, SUFFIXES
 from unitdrop.images.load import load_image
 
-__all__ = ["FORMATS", "ImageError", "load_image"]
+__all__ = ["FORMATS", "SUFFIXES", "ImageError", "load_image"]

@@ -7,6 +7,9 @@ from typing import NoReturn
 from unitdrop.errors import ImageError
 
 FORMATS = ("JPEG", "PNG", "GIF", "WEBP", "AVIF", "BMP", "TIFF")
+SUFFIXES = (".jpg", ".jpeg", ".jpe", ".jfif", ".jif", ".pjpeg", ".pjp", ".png", ".apng", ".gif", ".webp")
+SUFFIXES += (".avif", ".bmp", ".tif", ".tiff")
+"""How the names of such files end, in small letters."""
 HEAD = 512  # bytes that `recognised` likes to see
 
 _READ = (

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
-SUFFIXES = (".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".gif", ".webp", ".avif", ".bmp", ".tif", ".tiff")
+from unitdrop.images import SUFFIXES
 
 HIDDEN = "hidden, or the system's own"
 TOO_DEEP = "a folder in a sub-folder, and only one level is looked into: open it itself"

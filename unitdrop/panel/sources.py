@@ -11,7 +11,8 @@ from typing import Any, NamedTuple
 
 from unitdrop.checks import expanded
 from unitdrop.errors import ImageError
-from unitdrop.panel.folders import SUFFIXES, LeftOut, in_groups, look_into
+from unitdrop.images import SUFFIXES
+from unitdrop.panel.folders import LeftOut, in_groups, look_into
 
 SAMPLES = Path(__file__).resolve().parent.parent.parent / "notebooks" / "images"
 LONGEST_NAME = 200  # letters; of a longer name the rest is not shown

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from contextlib import suppress
+from itertools import islice
 
 from unitdrop.checkpoints.files import shown
+from unitdrop.checkpoints.opcodes import opcodes
 
+_MANY = 12  # of any text or numbers hardly so many are opcodes one after another
 LOOK = 4096  # bytes at the start of a file that tell what it is
 _AGAIN = "download it again, from the address of the file itself"
 _STATE = "torch.save(model.state_dict(), FILE)"
@@ -59,7 +63,7 @@ _STARTS: tuple[tuple[tuple[bytes, ...], str], ...] = (
         f"it is an array of numpy; put all arrays into a network of PyTorch and save it with {_STATE}",
     ),
     (
-        (b"\x89PNG", b"\xff\xd8\xff", b"GIF8", b"BM", b"II*\0", b"MM\0*", b"\0\0\0\x1cftyp", b"\0\0\0 ftyp"),
+        (b"\x89PNG", b"\xff\xd8\xff", b"GIF8", b"BM", b"II*\0", b"MM\0*"),
         "it is a picture, not weights; give the network's file here",
     ),
     ((b"%PDF",), f"it is a PDF; {_AGAIN}"),
@@ -81,6 +85,8 @@ _STARTS: tuple[tuple[tuple[bytes, ...], str], ...] = (
 _MIDDLES = (  # the same, some bytes later
     (4, b"TFL3", f"it is a TensorFlow Lite model (.tflite); {_CONVERT}"),
     (4, b"ET12", f"it is an ExecuTorch program (.pte); {_RESAVE}"),
+    (4, b"ftyp", "it is a picture or a film, not weights; give the network's file here"),
+    (512, b"\x89HDF", f"it is an HDF5 file, as Keras and MATLAB write them; {_CONVERT}"),
     (8, b"WEBP", "it is a picture, not weights; give the network's file here"),
     (257, b"ustar", "it is a tar archive; unpack it first (what torch < 0.1.10 wrote is unsafe to read)"),
 )
@@ -107,13 +113,18 @@ def kind_of(start: bytes) -> str:
 
 def _pickled(start: bytes) -> str | None:
     """Return in words that this is a pickle, of which any program may be the writer."""
-    if not (
-        re.match(rb"\x80[\x00-\x05]|c[\w.]+\n[\w.]+\n|[(\]}][dl]?p?[0-9]*\n?[cSVX(]", start)
-        or start == b"\x80"
-    ):
+    if not (re.match(rb"\x80[\x00-\x05]?", start) or _has_opcodes(start)):
         return None
     maker = " of joblib (scikit-learn)" if b"joblib" in start or b"sklearn" in start else ""
     return f"it is a plain pickle{maker}, which is unsafe to read; {_RESAVE}"
+
+
+def _has_opcodes(start: bytes) -> bool:
+    """Return whether these are opcodes, which protocol 0 and 1 begin with: many, or few up to their end."""
+    names: list[str] = []
+    with suppress(Exception):  # of text that is cut, in whatever way
+        names.extend(name for name, _, _ in islice(opcodes(start), _MANY))
+    return len(names) == _MANY or (len(names) > 2 and names[-1] == "STOP")
 
 
 def _protobuf(start: bytes) -> str | None:
@@ -144,7 +155,7 @@ def _protobuf(start: bytes) -> str | None:
 def _written(start: bytes) -> str | None:
     """Return what a text is."""
     text = start.removeprefix(b"\xef\xbb\xbf").lstrip()
-    if text[:1] == b"<":
+    if re.match(rb"<[!?a-zA-Z]", text):
         kind = "an XML file" if text.startswith(b"<?xml") else "a web page"
         return f"it is {kind}, not a checkpoint; {_AGAIN}"
     if text[:1] in (b"{", b"[") and not _is_binary(start):
@@ -153,7 +164,9 @@ def _written(start: bytes) -> str | None:
                 "it is the index of weights that lie in several files; load those that it names with "
                 "safetensors.torch.load_file, write all into one with save_file, and give that"
             )
-        return "it is JSON, such as a configuration or labels; give the file of weights that lies beside it"
+        return (
+            "it is JSON, such as a configuration, labels or the error of a server; give the file of weights"
+        )
     if not text or _is_binary(start):
         return None
     if re.search(rb"^(import |from [\w.]+ import |def \w+\(|class \w+)", text, re.MULTILINE):

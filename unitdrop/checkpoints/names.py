@@ -10,11 +10,12 @@ def _words(text: str) -> frozenset[str]:
 # Nothing of these has a place in a file of weights: they run commands, or reach files and other machines.
 _HARMFUL = _words(
     """
-    _posixsubprocess _pickle asyncio bdb cProfile code codeop commands ctypes distutils ensurepip ftplib
-    http httplib imp importlib io.open io.FileIO linecache marshal multiprocessing nt os pdb pickle pip
-    pkgutil popen2 posix profile pty pydoc requests runpy setuptools shutil signal smtplib socket ssl
-    subprocess sys telnetlib tempfile threading timeit trace urllib urllib2 venv webbrowser zipimport
-    torch.hub torch.jit torch.load torch.utils.cpp_extension
+    _io.FileIO _io.open _posixsubprocess _pickle asyncio bdb cProfile code.InteractiveConsole
+    code.InteractiveInterpreter code.interact codeop commands.getoutput commands.getstatusoutput ctypes
+    distutils ensurepip ftplib http.client httplib imp.load_source importlib io.FileIO io.open marshal
+    nt os pdb pickle pip pkgutil popen2 posix profile.Profile profile.run pty pydoc requests runpy
+    setuptools shutil signal smtplib socket ssl subprocess sys telnetlib timeit trace.Trace urllib
+    urllib2 venv webbrowser zipimport torch.hub torch.jit torch.load torch.utils.cpp_extension
     """
 )
 _HARMFUL_BUILTINS = _words(

@@ -241,6 +241,8 @@ _SMALL = {
 
 def _check_records(file: BinaryIO, entries: Mapping[str, ZipEntry]) -> None:
     """Refuse a zip that holds anything else than torch.save puts into it."""
+    if any(name.endswith("/data.pkl") for name in entries):
+        raise _odd_zip("its data.pkl lies in a folder in a folder")
     if "data.pkl" not in entries or "version" not in entries:
         raise CheckpointError("it is a zip, but not of torch.save (it has no data.pkl or no version)")
     for name, entry in entries.items():

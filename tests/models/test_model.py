@@ -9,10 +9,12 @@ import torch
 from helpers.toys import has_hooks
 from hypothesis import given
 from hypothesis import strategies as st
+from PIL import Image
 from torch import nn
 from torchvision.models.resnet import BasicBlock, ResNet
 
 from unitdrop.models import ModelError, load_model, wrap
+from unitdrop.notices import listening
 from unitdrop.scenes import NAMES, render
 from unitdrop.sweep import Sweep
 
@@ -104,7 +106,7 @@ class Brightness(nn.Module):
         return self.fc(self.cells(x.mean(1, keepdim=True)).mean((2, 3)))
 
 
-PLAIN = {"labels": ("bright",), "mean": (0, 0, 0), "std": (1, 1, 1)}
+PLAIN = {"labels": ("dark", "bright"), "mean": (0, 0, 0), "std": (1, 1, 1)}
 
 
 def centre(grid):
@@ -198,7 +200,17 @@ BAD_SETTINGS = {
     "size of 0": ({"size": 0}, "size=0"),
     "size that is no whole number": ({"size": 64.5}, "size=64.5"),
     "two means": ({"mean": (0.5, 0.5)}, "mean=.*three numbers"),
-    "one mean": ({"mean": 0.5}, "mean=0.5"),
+    "two channels": ({"mean": (0.5, 0.5), "std": (1, 1)}, "mean=.*three numbers"),
+    "mean of a word": ({"mean": "0.5"}, "mean=0.5; give three numbers"),
+    "mean of nothing": ({"mean": ()}, "mean=.*three numbers"),
+    "true": ({"mean": True}, "mean=True"),
+    "mean on 0..255": (
+        {"mean": (123.675, 116.28, 103.53), "std": (58.395, 57.12, 57.375)},
+        r"divide by 255: mean=\(0.485, 0.456, 0.406\), std=\(0.229, 0.224, 0.225\)",
+    ),
+    "std on 0..255": ({"mean": 0, "std": 255}, r"divide by 255: mean=\(0,\), std=\(1,\)"),
+    "mean of Caffe": ({"mean": (104, 117, 123), "std": 1}, r"mean=\(0.4078, .*std=\(0.003922, "),
+    "mean on 0..255, std not": ({"mean": 127.5, "std": 0.5}, r"divide by 255: mean=\(0.5,\), std=\(0.5,\)"),
     "std of 0": ({"std": (1, 0, 1)}, "std=.*three positive numbers"),
     "NaN": ({"mean": (0, 0, float("nan"))}, "mean="),
     "interpolation": ({"interpolation": "lanczos"}, "choose one of bilinear, bicubic, nearest"),
@@ -221,7 +233,11 @@ def test_labels_can_be_left_out_and_changed():
     model = wrapped(resnet(), None)
     assert model.labels == ("class 0", "class 1", "class 2")
     other = model.labelled(["abc"] * 3)
-    assert other.labels == ("abc",) * 3 and other.module is model.module and other.size == 64
+    assert (
+        other.labels == ("abc (0)", "abc (1)", "abc (2)")
+        and other.module is model.module
+        and other.size == 64
+    )
 
 
 def test_wrapping_leaves_a_network_in_training_mode_as_it_was():
@@ -258,3 +274,167 @@ def test_a_timm_network_works_through_wrap_or_is_refused(name):
         real = net.eval()(model.prepare(scene)).softmax(1)[0].numpy()
     np.testing.assert_allclose(sweep.probabilities(), real, atol=1e-5)
     assert sweep.units == net.num_features
+
+
+# ------------------------------------------------------------------------------------ one output
+
+
+class Answer(nn.Module):
+    """Two convolutions and one output z, whose sigmoid says yes."""
+
+    def __init__(self, after=lambda z: z, bias=True):
+        super().__init__()
+        with torch.random.fork_rng():
+            torch.manual_seed(4)
+            self.body = nn.Sequential(nn.Conv2d(3, 5, 3), nn.ReLU(), nn.Conv2d(5, 6, 3, 2), nn.ReLU())
+            self.fc = nn.Linear(6, 1, bias)
+        self.after = after
+
+    def forward(self, x):
+        return self.after(self.fc(self.body(x).mean((2, 3))))
+
+
+ONE = {
+    "(1, 1)": Answer(),
+    "(1,)": Answer(lambda z: z.squeeze(1)),
+    "()": Answer(lambda z: z.squeeze()),
+    "without bias": Answer(bias=False),
+}
+
+
+@pytest.mark.parametrize("net", ONE.values(), ids=ONE)
+@pytest.mark.parametrize("scope", ["unit", "class"])
+@given(top=st.integers(0, 6))
+def test_one_output_and_two_labels_are_two_classes_with_the_same_sigmoid(net, scope, top):
+    with listening(lambda text: None):
+        model = wrapped(net, ("no", "yes"))
+    picture = render("farm", 2, 64).image
+    readout = model(picture)
+    assert not readout.weight[0].any() and readout.bias[0] == 0
+    sweep = Sweep(readout, "yes", scope=scope)
+
+    def silence(_, args, maps):
+        return maps.index_fill(1, torch.as_tensor(sweep.dropped(top)), 0)
+
+    handle = net.body.register_forward_hook(silence)
+    with torch.no_grad():
+        real = net(model.prepare(picture)).sigmoid().item()
+    handle.remove()
+    np.testing.assert_allclose(sweep.probabilities(top), [1 - real, real], atol=1e-5)
+    z = sweep.logits(top)
+    assert z[0] == 0 and sweep.cam(None, top).mean() + readout.bias[1] == pytest.approx(z[1], abs=1e-5)
+
+
+@pytest.mark.parametrize(
+    "labels", [None, ("yes",), ("no", "yes", "maybe"), "no", {"no", "yes"}, {"no": 0, "yes": 1}]
+)
+def test_one_output_without_two_labels_is_refused_with_the_remedy(labels):
+    with pytest.raises(ModelError, match=r"has one output.*two names, the first for 0.*--labels FILE"):
+        wrapped(Answer(), labels)
+
+
+def test_one_output_says_which_class_has_the_evidence_and_takes_other_names():
+    heard = []
+    with listening(heard.append):
+        model = wrapped(Answer(), ["no", "yes"]).labelled(["cat", "dog"])
+    assert "the evidence, its weights and map, is that of yes" in heard[0] and model.labels == ("cat", "dog")
+    with pytest.raises(ModelError, match="has one output"):
+        model.labelled(["cat"])
+
+
+def test_a_sigmoid_inside_is_refused():
+    with pytest.raises(ModelError, match="return the logits"):
+        wrapped(Answer(torch.sigmoid), ("no", "yes"))
+
+
+# ------------------------------------------------------------------------------------ grey, size, precision
+
+
+def grey():
+    net = resnet()
+    with torch.random.fork_rng():
+        torch.manual_seed(1)
+        net.conv1 = nn.Conv2d(1, 64, 7, 2, 3, bias=False)
+    return net
+
+
+LEVELS = {
+    "three equal": ((0.5, 0.5, 0.5), (0.25, 0.25, 0.25), []),
+    "one": (0.5, 0.25, []),
+    "a tuple of one": ((0.5,), [0.25], []),
+    "an array": (np.array([0.5]), torch.tensor(0.25), []),
+    "three that differ": ((0.4, 0.5, 0.6), (0.25, 0.25, 0.25), ["mean=0.4815, std=0.25 were made"]),
+}
+
+
+@pytest.mark.parametrize(("mean", "std", "words"), LEVELS.values(), ids=LEVELS)
+def test_a_network_for_grey_gets_the_luma_of_the_picture(mean, std, words):
+    heard, net = [], grey()
+    with listening(heard.append):
+        model = wrapped(net, mean=mean, std=std)
+    assert model.channels == 1 and len(heard) == len(words)
+    assert all(word in text for word, text in zip(words, heard, strict=True))
+    pixels = render("harbour", 5, 64).image
+    levels = torch.as_tensor(np.array(Image.fromarray(pixels).convert("L"))) / 255
+    middle = 0.4815 if words else 0.5
+    torch.testing.assert_close(model.prepare(pixels), (levels[None, None] - middle) / 0.25)
+    with torch.no_grad():
+        real = net(model.prepare(pixels)).softmax(1)[0].numpy()
+    np.testing.assert_allclose(Sweep(model(pixels)).probabilities(), real, atol=1e-5)
+    assert model.labelled("xyz").channels == 1 and model(pixels).image.shape == (64, 64, 3)
+
+
+def test_one_number_is_for_all_three_colours():
+    model = wrapped(resnet(), mean=0.5, std=(0.25,))
+    assert (model.mean, model.std, model.channels) == ((0.5,) * 3, (0.25,) * 3, 3)
+
+
+def cifar(window):
+    """A network made for 32 x 32, whose last average is over a window of a fixed side."""
+    net = nn.Sequential(nn.Conv2d(3, 6, 3, 4, 1), nn.ReLU(), nn.AvgPool2d(window), nn.Flatten())
+    return nn.Sequential(*net, nn.Linear(6, 3))
+
+
+def test_a_network_made_for_another_size_says_which_works():
+    with pytest.raises(ModelError, match=r"failed on an input .*; it works with size=32 \(--size 32\)"):
+        wrapped(cifar(8), size=224)
+    with pytest.raises(ModelError, match=r"single pixel.*; it works with size=64 \(--size 64\)"):
+        wrapped(resnet(), size=32)
+    with pytest.raises(ModelError, match=r"made for another size, give size=N \(--size N\)"):
+        wrapped(cifar(1000), size=64)
+
+
+def test_another_size_keeps_the_proportion_of_what_is_cut():
+    model = wrapped(resnet(), size=64, resize=80).resized(96)
+    assert (model.size, model.resize, model.labels) == (96, 120, ("a", "b", "c"))
+    assert wrapped(resnet()).resized(96).resize == 96
+    with pytest.raises(ModelError, match="size=0"):
+        model.resized(0)
+
+
+class Mixed(nn.Module):
+    """Switches mixed precision on by itself."""
+
+    def __init__(self, kind, after=lambda z: z):
+        super().__init__()
+        self.net, self.kind, self.after = resnet(), kind, after
+
+    def forward(self, x):
+        with torch.autocast("cpu", dtype=self.kind):
+            return self.after(self.net(x))
+
+
+@pytest.mark.parametrize("kind", [torch.bfloat16, torch.float16])
+@pytest.mark.parametrize("after", [lambda z: z, lambda z: z.float()])
+def test_mixed_precision_inside_is_left_off_and_said(kind, after):
+    heard, net = [], Mixed(kind, after).eval()
+    with listening(heard.append):
+        model = wrapped(net)
+    assert ["mixed precision" in text for text in heard] == [True]
+    pixels = render("harbour", 5, 64).image
+    with torch.no_grad():
+        exact = net.net(model.prepare(pixels)).softmax(1)[0].numpy()
+        own = net(model.prepare(pixels)).float().softmax(1)[0].numpy()
+    sweep = Sweep(model(pixels))
+    np.testing.assert_allclose(sweep.probabilities(), exact, atol=1e-5)
+    np.testing.assert_allclose(sweep.probabilities(), own, atol=0.02)  # to the rounding of bfloat16

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
@@ -27,10 +27,10 @@ def is_python_file(name: str) -> bool:
     return bool(re.search(r"\.py(:|$)", name))
 
 
-def load_custom(name: str) -> Model:
+def load_custom(name: str, labels: Sequence[str] | None = None, size: int | None = None) -> Model:
     """Return the network that ``FILE.py:NAME`` names, or that the function there returns, as a `Model`.
 
-    The file is run, as ``python FILE.py`` would run it: it must be one that you trust. It can import what
+    The labels and the size of the input, if given, come before its own. The file is run, as ``python FILE.py`` would run it: it must be one that you trust. It can import what
     lies beside it.
 
     Raises
@@ -52,14 +52,15 @@ def load_custom(name: str) -> Model:
             except (Exception, SystemExit) as error:
                 raise ModelError(f"model {name!r}: {attribute}() failed: {_in_one_line(error)}") from error
     if isinstance(made, Model):
-        return made
+        made = made if size is None else made.resized(size)
+        return made if labels is None else made.labelled(labels)
     if not isinstance(made, nn.Module):
         found = "nothing of that name" if made is None else f"a {type(made).__name__}"
         raise ModelError(
             f"model {name!r}: {found} instead of a network; NAME must be an nn.Module or a Model, or a "
             "function that returns one"
         )
-    return wrap(made, name=attribute)
+    return wrap(made, name=attribute, labels=labels, size=size)
 
 
 @contextmanager

@@ -97,8 +97,8 @@ def find_head(module: nn.Module, batch: torch.Tensor) -> Head:
     except Exception as error:  # parameters of a library's own kind can fail at anything that is done to them
         words = " ".join(str(error).split())[:200]
         raise ModelError(
-            f"its head cannot be read ({type(error).__name__}: {words}); its parameters are of "
-            f"{_kinds(module)}: give the network with nn.Linear layers of float32"
+            f"its head cannot be read ({type(error).__name__}: {words}); {_kinds(module)}: give the network "
+            "with nn.Linear layers of float32"
         ) from error
     return replace(head, layer=prefix + head.layer)
 
@@ -116,12 +116,15 @@ def _check_numbers(module: nn.Module) -> None:
 
 
 def _kinds(module: nn.Module) -> str:
-    """Return in words what the parameters of a network are."""
+    """Return in words which layers or parameters of a network are of their own kind."""
+    for name, part in module.named_modules():
+        if "quant" in (kind := f"{type(part).__module__}.{type(part).__qualname__}").lower():
+            return f"its layer {name!r} is a {kind}"
     kinds = {
         str(p.dtype) if type(p) is nn.Parameter else f"{type(p).__name__} ({p.dtype})"
         for p in module.parameters()
     }
-    return ", ".join(sorted(kinds)[:4]) or "no kind"
+    return f"its parameters are of {', '.join(sorted(kinds)[:4])}"
 
 
 # ------------------------------------------------------------------------------------ the comparisons

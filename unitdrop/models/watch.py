@@ -45,6 +45,12 @@ class InputError(ModelError):
     """The network does not take an input of this shape, or makes single pixels of it: another may do."""
 
 
+def wants_grey(error: BaseException) -> bool:
+    """Return whether a forward pass failed as the network takes one channel, by the words of torch."""
+    words = f"{error} {error.__cause__}"
+    return re.search(r"to have 1 channels, but got 3|should contain 1 elements not 3", words) is not None
+
+
 class _Leaks(BaseException):
     """The network's code uses its own parameters, not the twin's."""
 
@@ -201,22 +207,27 @@ def _watched(run: nn.Module, batch: torch.Tensor, foreign: set[int], module: nn.
             with watch:
                 watch.seen.returned = run(batch)
         except (Exception, SystemExit) as error:
-            raise InputError(_failure(error, batch, module)) from error
+            raise _failure(error, batch, module, watch.seen.autocast) from error
     return watch.seen
 
 
-def _failure(error: BaseException, batch: torch.Tensor, module: nn.Module) -> str:
-    """Return in words why a forward pass failed."""
+def _failure(error: BaseException, batch: torch.Tensor, module: nn.Module, autocast: bool) -> ModelError:
+    """Return what a forward pass that failed is told as."""
     words = " ".join(str(error).split())
-    said = (
-        f"its forward pass failed on an input of {tuple(batch.shape)} ({type(error).__name__}: {words[:200]})"
-    )
+    shape, kind = tuple(batch.shape), type(error).__name__
+    said = f"its forward pass failed on an input of {shape} ({kind}: {words[:200]})"
+    wanted = re.search(r"to have (\d+) channels, but got", words)
+    if wanted and int(wanted[1]) not in (1, 3):
+        return ModelError(f"{said}; a picture has 3 channels, or 1 of grey: wrap it in one that takes these")
     kinds = sorted({str(p.dtype) for p in module.parameters() if p.is_floating_point()})
-    if re.search(r"dtype|scalar type|BFloat16|Half|Double|not implemented for", words) and (
-        len(kinds) > 1 or kinds != ["torch.float32"]
-    ):
-        return f"{said}; its parameters are of {' and '.join(kinds)}: pass module.float()"
-    return f"{said}; it must take one batch of images of this size"
+    about_kinds = re.search(r"dtype|scalar type|BFloat16|Half|Double|not implemented for|same", words)
+    if about_kinds and autocast:
+        return ModelError(
+            f"{said}; it switches autocast on and casts by itself too: take that out of its forward"
+        )
+    if about_kinds and kinds != ["torch.float32"]:
+        return ModelError(f"{said}; its parameters are of {' and '.join(kinds)}: pass module.float()")
+    return InputError(f"{said}; it must take one batch of images of this size")
 
 
 class _Watch(TorchFunctionMode):
@@ -235,7 +246,7 @@ class _Watch(TorchFunctionMode):
         self._names = {id(p): name.rpartition(".")[0] for name, p in run.named_parameters()}
         self._inside: list[str] = []
         self._count = self._numbers = 0
-        self._widths = {
+        self._widths = {getattr(part, "in_features", 0) for part in run.modules()} | {
             t.shape[1] for t in tensors_of(run) if t.ndim == 2 or (t.ndim == 4 and t.shape[2:].numel() == 1)
         }
         plain = [p for p in module.parameters() if type(p) is nn.Parameter]
@@ -272,7 +283,7 @@ class _Watch(TorchFunctionMode):
         """Stop before the network itself is touched, and keep the random state before it is drawn from."""
         if self._foreign and any(id(value) in self._foreign for value in (*args, *kwargs.values())):
             raise _Leaks
-        first = args[0] if args else None
+        first: Any = args[0] if args else None
         writes = _IN_PLACE.fullmatch(name) and name not in _HARMLESS
         plain = type(first) in (torch.Tensor, nn.Parameter)
         if writes and plain and first.untyped_storage().data_ptr() in self._own:
@@ -311,7 +322,9 @@ def _call_of(func, args: tuple, kwargs: dict[str, Any], output: Any) -> tuple | 
     if func not in _LINEAR and func not in _CONV:
         return None
     given = {**dict(zip(("input", "weight", "bias"), args, strict=False)), **kwargs}
-    read, weight, bias = given.get("input"), given.get("weight"), given.get("bias")
+    read: Any
+    weight: Any
+    read, weight, bias = (given.get(key) for key in ("input", "weight", "bias"))
     if not all(isinstance(tensor, torch.Tensor) for tensor in (read, weight, output)):
         return None
     if func in _CONV:

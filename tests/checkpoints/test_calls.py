@@ -70,7 +70,8 @@ def test_what_is_usual_beside_weights_is_left_out_without_a_word(read):
 
 
 HARMFUL = """os system, posix popen, subprocess Popen, builtins exec, __builtin__ eval, sys exit,
-shutil rmtree, importlib import_module, runpy run_path, socket socket, pickle loads, torch.hub load, pty spawn"""
+shutil rmtree, importlib import_module, runpy run_path, socket socket, pickle loads, torch.hub load,
+pty spawn"""
 
 
 @pytest.mark.parametrize("name", [name.strip() for name in HARMFUL.split(",")])

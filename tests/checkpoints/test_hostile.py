@@ -53,8 +53,11 @@ def report(outcomes, places):
 
 
 def check_mutants(first, count):
-    read, slowest, grown, complaints = mutants(first, count)
-    print(f"\n{count} mutants: {read} were read, the slowest in {slowest:.0f} ms, {grown:.0f} MB more memory")
+    read, unjudged, slowest, grown, complaints = mutants(first, count)
+    print(
+        f"\n{count} mutants: {read} read, {len(complaints)} wrong, {unjudged} that only this package reads;"
+    )
+    print(f"the slowest in {slowest:.0f} ms, {grown:.0f} MB more memory at most")
     assert not complaints, complaints[:10]
     assert slowest < SECONDS * 1e3 and grown < MEGABYTES
 

@@ -5,24 +5,21 @@ Run as a program it reads files, each in a process of its own (`measured`), or t
 """
 
 import contextlib
-import io
 import json
 import os
 import resource
 import signal
-import struct
 import subprocess
 import sys
 import tempfile
 import time
-import zipfile
-from collections import OrderedDict
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 import torch
-from helpers.checkpoints import LIKE, old, python2, saved, saved_legacy, state
+from helpers.checkpoints import LIKE, saved, saved_legacy, state
+from helpers.mutants import bases, is_right, mutant
 from safetensors.torch import save as save_safetensors
 
 from unitdrop.checkpoints.read import read_checkpoint
@@ -113,94 +110,13 @@ def _warm(folder):
 # Damaged files
 
 
-def bases():
-    """Small good files, and for each how to write it again after its bytes were changed."""
-    whole = {
-        "state_dict": state(),
-        "epoch": 3,
-        "best": np.float64(0.5),
-        "optimizer": {"state": {0: {"step": torch.ones(1)}}},
-    }
-    floats = OrderedDict((f"module.{n}", t) for n, t in state().items() if t.is_floating_point())
-    first = {"state_dict": floats, "epoch": 3, "arch": "resnet", "best": np.float64(0.5)}
-    return [
-        saved(state()),
-        saved(whole),
-        saved_legacy(whole),
-        python2(first),
-        save_safetensors(dict(state())),
-        old(),
-    ]
-
-
-def _rezipped(data, change):
-    """A zip whose records were changed, and which is in order otherwise."""
-    buffer = io.BytesIO()
-    with zipfile.ZipFile(io.BytesIO(data)) as old, zipfile.ZipFile(buffer, "w") as new:
-        for entry in old.infolist():
-            content = old.read(entry)
-            new.writestr(
-                entry.filename, change(content) if entry.filename.endswith(("pkl", "0")) else content
-            )
-    return buffer.getvalue()
-
-
-def _once(data, rng):
-    """One small change of some bytes."""
-    data = bytearray(data)
-    at, other = (int(rng.integers(len(data))) for _ in range(2))
-    length = int(rng.integers(1, 16))
-    match int(rng.integers(8)):
-        case 0:
-            data[at] ^= 1 << int(rng.integers(8))
-        case 1:
-            data[at] = int(rng.choice([0, 1, 0x7F, 0x80, 0xFF, *b"R(tQ.bhq}]u"]))
-        case 2:
-            del data[at:]
-        case 3:
-            data[at:at] = rng.bytes(length)
-        case 4:
-            del data[at : at + length]
-        case 5:
-            data[at : at + length], data[other : other + length] = (
-                data[other : other + length],
-                data[at : at + length],
-            )
-        case 6:
-            data[at:at] = data[other : other + 4 * length]
-        case 7:
-            value = int(
-                rng.choice([0, 1, (1 << 31) - 1, 1 << 31, (1 << 32) - 1, (1 << 62) - 1, (1 << 63) - 1])
-            )
-            data[at : at + 8] = struct.pack("<Q", value)[: int(rng.choice([1, 2, 4, 8]))]
-    return bytes(data) or b"\0"
-
-
-def mutant(number, files):
-    """The mutant of that number: the same in every run."""
-    rng = np.random.default_rng(number)
-    data = files[number % len(files)]
-
-    def change(part):
-        for _ in range(int(rng.choice([1, 1, 1, 2, 4]))):
-            part = _once(part or b"\0", rng)
-        return part
-
-    if data.startswith(b"PK") and rng.random() < 0.7:
-        return _rezipped(data, change)
-    if rng.random() < 0.5:  # of legacy files and safetensors, the part that says what there is
-        split = min(len(data), 1500)
-        return change(data[:split]) + data[split:]
-    return change(data)
-
-
 def mutants(first, count):
-    """Read mutants in another process: how many were read, ms, MB, complaints."""
+    """Read mutants in another process: how many were read, and of these not judged, ms, MB, complaints."""
     out = _child("mutants", first, count, check=False).splitlines()
     if not out or not out[-1].startswith("{"):
-        return 0, 0, 0, [f"the process died at mutant {out[-1] if out else first}"]
+        return 0, 0, 0, 0, [f"the process died at mutant {out[-1] if out else first}"]
     found = json.loads(out[-1])
-    return found["read"], found["slowest"], found["mb"], found["complaints"]
+    return found["read"], found["unjudged"], found["slowest"], found["mb"], found["complaints"]
 
 
 def _fits(read):
@@ -219,30 +135,27 @@ def _fits(read):
 
 def _read_mutants(folder, first, count):
     files, path = bases(), Path(folder, "mutant")
-    before, complaints, read, slowest = _peaks()[0], [], 0, 0.0
+    complaints, read, unjudged, slowest, most = [], 0, 0, 0.0, 0.0
     for number in range(first, first + count):
         print(number, flush=True)
-        path.write_bytes(mutant(number, files))
-        start = time.perf_counter()
+        content = mutant(number, files)
+        path.write_bytes(content)
+        before, start, found = _peaks()[0], time.perf_counter(), None
         try:
-            if not _fits(read_checkpoint(path, LIKE)):
-                complaints.append(f"mutant {number}: read, but is not what was asked for")
-            read += 1
+            found = read_checkpoint(path, LIKE)
         except CheckpointError:
             pass
         except Exception as error:
             complaints.append(f"mutant {number}: {error!r}")
-        slowest = max(slowest, time.perf_counter() - start)
-    print(
-        json.dumps(
-            {
-                "read": read,
-                "slowest": slowest * 1e3,
-                "mb": _peaks()[0] - before,
-                "complaints": complaints,
-            }
-        )
-    )
+        slowest, most = max(slowest, time.perf_counter() - start), max(most, _peaks()[0] - before)
+        if found is None:
+            continue
+        right = is_right(content, found)
+        read, unjudged = read + 1, unjudged + (right is None)
+        if right is False or not _fits(found):
+            complaints.append(f"mutant {number}: read, but is not what is in the file")
+    counts = {"read": read, "unjudged": unjudged, "slowest": slowest * 1e3, "mb": most}
+    print(json.dumps({**counts, "complaints": complaints}))
 
 
 def main(task, *arguments):

@@ -72,7 +72,7 @@ def _settings(config: Path, theme: str) -> dict[str, str]:
     }
 
 
-def _free_port() -> int:
+def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return probe.getsockname()[1]
@@ -81,7 +81,7 @@ def _free_port() -> int:
 @contextmanager
 def jupyterlab(folder: Path, theme: str = "JupyterLab Light", package: Path = REPO) -> Iterator[str]:
     """Serve a folder; gives the address of its JupyterLab, with ``{}`` where the notebook's name goes."""
-    port, token = _free_port(), secrets.token_hex(16)
+    port, token = free_port(), secrets.token_hex(16)
     command = [
         sys.executable,
         "-m",
@@ -89,14 +89,14 @@ def jupyterlab(folder: Path, theme: str = "JupyterLab Light", package: Path = RE
         "--LabApp.expose_app_in_browser=True",
         *_flags(folder, port, token),
     ]
-    with _serving(command, folder, port, f"api/status?token={token}", package, theme):
+    with serving(command, folder, port, f"api/status?token={token}", package, theme):
         yield f"http://127.0.0.1:{port}/lab/tree/{{}}?reset&token={token}"
 
 
 @contextmanager
 def notebook7(folder: Path, theme: str = "JupyterLab Light", package: Path = REPO) -> Iterator[str]:
     """Serve a folder; gives the address of its Notebook 7, with ``{}`` where the notebook's name goes."""
-    port, token = _free_port(), secrets.token_hex(16)
+    port, token = free_port(), secrets.token_hex(16)
     command = [
         sys.executable,
         "-m",
@@ -104,14 +104,16 @@ def notebook7(folder: Path, theme: str = "JupyterLab Light", package: Path = REP
         "--JupyterNotebookApp.expose_app_in_browser=True",
         *_flags(folder, port, token),
     ]
-    with _serving(command, folder, port, f"api/status?token={token}", package, theme):
+    with serving(command, folder, port, f"api/status?token={token}", package, theme):
         yield f"http://127.0.0.1:{port}/notebooks/{{}}?token={token}"
 
 
 @contextmanager
 def voila(package: Path, *flags: str) -> Iterator[str]:
-    """Serve the panel alone with the command that a user would type in a checkout; gives its address."""
-    port = _free_port()
+    """Serve the panel alone with the command that a user would type in a checkout; gives its address, with {}
+    where more of a query goes.
+    """
+    port, token = free_port(), secrets.token_hex(16)
     command = [
         sys.executable,
         "-m",
@@ -119,12 +121,13 @@ def voila(package: Path, *flags: str) -> Iterator[str]:
         "app",
         "--no-browser",
         f"--port={port}",
-        "--Voila.ip=127.0.0.1",
+        f"--token={token}",
+        "--ip=127.0.0.1",
         "--Voila.port_retries=0",
         *flags,
     ]
-    with _serving(command, package, port, "voila/static/voila.js", package):
-        yield f"http://127.0.0.1:{port}/"
+    with serving(command, package, port, "voila/static/voila.js", package):
+        yield f"http://127.0.0.1:{port}/?token={token}{{}}"
 
 
 def checkout(folder: Path) -> Path:
@@ -150,7 +153,7 @@ def _flags(folder: Path, port: int, token: str) -> list[str]:
 
 
 @contextmanager
-def _serving(
+def serving(
     command: list[str], folder: Path, port: int, probe: str, package: Path, theme: str = "JupyterLab Light"
 ) -> Iterator[None]:
     """Run a server in a folder, with settings of its own, from when it answers until the block ends."""

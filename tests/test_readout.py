@@ -115,11 +115,33 @@ def test_an_unknown_class_is_refused_with_a_remedy(target, message):
         Readout(**GOOD).index_of(target)
 
 
-def test_a_label_that_occurs_twice_must_be_told_by_index():
+def test_a_label_that_occurs_twice_carries_its_index_and_must_be_told_with_it():
     readout = Readout(**{**GOOD, "labels": ("crane", "bar", "crane")})
-    with pytest.raises(TargetError, match=r"\[0, 2\] are all called 'crane'"):
+    assert readout.labels == ("crane (0)", "bar", "crane (2)")
+    with pytest.raises(
+        TargetError, match=r"\[0, 2\] are all called 'crane'; pass 'crane \(0\)' or 'crane \(2\)'"
+    ):
         readout.index_of("crane")
-    assert readout.index_of(2) == 2
+    assert [readout.index_of(name) for name in (2, "2", "crane (2)", "crane (0)", "bar")] == [2, 2, 2, 0, 1]
+
+
+def test_a_label_that_looks_like_one_with_an_index_stays_and_is_found():
+    readout = Readout(**{**GOOD, "labels": ("crane", "crane", "crane (0)")})
+    assert readout.labels == ("crane (0) (0)", "crane (1)", "crane (0)")
+    assert [readout.index_of(name) for name in readout.labels] == [0, 1, 2]
+    assert Readout(**{**GOOD, "labels": ("3", "3", "1")}).index_of("1") == 2
+    with pytest.raises(TargetError, match="all called '3'"):
+        Readout(**{**GOOD, "labels": ("3", "3", "1")}).index_of("3")
+
+
+def test_long_labels_stay_exact_and_are_told_briefly():
+    labels = ("a" * 100_000, "a" * 100_000 + "b", "c")
+    readout = Readout(**{**GOOD, "labels": labels})
+    assert readout.labels == labels and readout.index_of(labels[1]) == 1
+    for target in ("a" * 100_001, "x" * 100_000):
+        with pytest.raises(TargetError) as caught:
+            readout.index_of(target)
+        assert len(str(caught.value)) < 1000
 
 
 def test_the_repr_is_one_short_line():

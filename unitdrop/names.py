@@ -67,8 +67,8 @@ def was_called(name: str, index: int, repeated: str) -> bool:
     >>> was_called("crane (134)", 134, "crane"), was_called("crane (134)", 2, "crane")
     (True, False)
     """
-    rest, suffix = name.removeprefix(repeated), f" ({index})"
-    return rest != name and bool(rest) and rest == suffix * (len(rest) // len(suffix))
+    rest, suffix = name[len(repeated) :], f" ({index})"
+    return name.startswith(repeated) and bool(rest) and rest == suffix * (len(rest) // len(suffix))
 
 
 def shown_names(

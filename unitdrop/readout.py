@@ -14,6 +14,7 @@ import numpy as np
 
 from unitdrop.checks import whole_number
 from unitdrop.errors import ReadoutError, TargetError
+from unitdrop.names import brief, distinct, was_called
 
 
 def read_only(array: np.ndarray) -> np.ndarray:
@@ -50,11 +51,11 @@ def _frozen_image(value: object) -> np.ndarray:
 
 
 def _checked_labels(labels: object) -> tuple[str, ...]:
-    """Return the labels as a tuple of str, or raise `ReadoutError`."""
+    """Return the labels as a tuple of str, no two the same, or raise `ReadoutError`."""
     names = tuple(labels) if isinstance(labels, Iterable) and not isinstance(labels, str) else None
     if not names or not all(isinstance(name, str) for name in names):
         raise ReadoutError(f"labels: expected one str a class, got {labels!r:.60}; pass map(str, labels)")
-    return names
+    return distinct(names)
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -68,7 +69,8 @@ class Readout:
     weight, bias
         The linear classifier: (C, U) and (C,).
     labels
-        The C class names, in the order of the classifier's rows. Names may repeat.
+        The C class names, in the order of the classifier's rows. Those that repeat get their index behind
+        them, as in ``"crane (134)"`` and ``"crane (517)"``, so that no two classes have the same name.
     image
         (H, W, 3) uint8, the pixels the network saw (after any crop) at display resolution. Its edges are the
         maps' edges.
@@ -162,11 +164,12 @@ class Readout:
             No such class (the nearest names are offered), or several with this label.
         """
         if isinstance(target, str):
-            rows = [row for row, label in enumerate(self.labels) if label == target]
+            if target in self.labels:
+                return self.labels.index(target)
+            rows = [row for row, label in enumerate(self.labels) if was_called(label, row, target)]
             if len(rows) > 1:
-                raise TargetError(f"target: classes {rows} are all called {target!r}; pass one of those")
-            if rows:
-                return rows[0]
+                which = " or ".join(repr(brief(self.labels[row])) for row in rows[:8])
+                raise TargetError(f"target: classes {rows} are all called {brief(target)!r}; pass {which}")
         return self._checked_index(target)
 
     def _checked_index(self, target: int | str) -> int:
@@ -176,14 +179,14 @@ class Readout:
         except ValueError:
             index = None
         if index is None:
-            raise TargetError(f"target: no class {target!r}; {self._suggest(str(target))}")
+            raise TargetError(f"target: no class {brief(repr(target))}; {self._suggest(brief(target))}")
         if not 0 <= index < self.classes:
             raise TargetError(f"target: no class {index}; pass 0 to {self.classes - 1}, or a label")
         return index
 
     def _suggest(self, label: str) -> str:
         """Return a remedy that names the labels nearest to a mistyped one."""
-        near = difflib.get_close_matches(label, self.labels, n=3, cutoff=0.5)
+        near = difflib.get_close_matches(label, map(brief, self.labels), n=3, cutoff=0.5)
         if near:
             return "did you mean " + " or ".join(map(repr, near)) + "?"
-        return f"pass 0 to {self.classes - 1} or a label such as {self.labels[0]!r}"
+        return f"pass 0 to {self.classes - 1} or a label such as {brief(self.labels[0])!r}"

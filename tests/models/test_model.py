@@ -381,7 +381,7 @@ def test_a_network_for_grey_gets_the_luma_of_the_picture(mean, std, words):
     with torch.no_grad():
         real = net(model.prepare(pixels)).softmax(1)[0].numpy()
     np.testing.assert_allclose(Sweep(model(pixels)).probabilities(), real, atol=1e-5)
-    assert model.labelled("xyz").channels == 1 and model(pixels).image.shape == (64, 64, 3)
+    assert model.labelled(list("xyz")).channels == 1 and model(pixels).image.shape == (64, 64, 3)
 
 
 def test_one_number_is_for_all_three_colours():

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import textwrap
-import unicodedata
+from collections import Counter
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
+
+from unitdrop.names import brief, printable, shown_names
 
 if TYPE_CHECKING:
     import numpy as np
@@ -13,20 +16,6 @@ if TYPE_CHECKING:
 
 _ROWS = (0, 1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000)  # the k that the table shows
 _LABEL_WIDTH = 28
-
-
-def printable(text: object) -> str:
-    r"""Return text as one line without anything that a terminal would obey.
-
-    Labels and file names come from files of others: escape sequences, line breaks and characters that reverse
-    the direction of writing are taken out.
-
-    Examples
-    --------
-    >>> printable("sea\x1b[31m\nside\u202e!")
-    'sea?[31m side?!'
-    """
-    return "".join("?" if unicodedata.category(c)[0] == "C" else c for c in " ".join(str(text).split()))
 
 
 def describe(sweep: Sweep, image: str, top: int = 0, bottom: int = 0) -> dict:
@@ -83,23 +72,34 @@ def table(sweep: Sweep, image: str, top: int = 0, bottom: int = 0) -> str:
     """
     readout = sweep.readout
     seed = f" (seed {sweep.seed})" if sweep.rank == "random" else ""
-    target = f"target {printable(sweep.label)} (index {sweep.target})"
+    names = shown_names(readout.labels)
+    target = f"target {names[sweep.target]} (index {sweep.target})"
     head = [
-        f"{printable(image)} on {printable(readout.model)}: {sweep.units} units, {readout.classes} classes",
+        f"{printable(image)} on {printable(brief(readout.model))}: "
+        f"{sweep.units} units, {readout.classes} classes",
         f"{target}, ranking {sweep.rank}{seed}, scope {sweep.scope}",
     ]
     rest = ["From here on nothing is dropped from the bottom:"] if bottom else []
-    parts = (head, _compared(sweep, top, bottom), [*rest, *_flips(sweep)], _course(sweep, top))
+    cells = _fitted(names)
+    flips = [*rest, *_flips(sweep, names)]
+    parts = (head, _compared(sweep, cells, top, bottom), flips, _course(sweep, cells, top))
     return "\n\n".join("\n".join(lines) for lines in parts)
 
 
-def _fitted(label: str) -> str:
-    """Return a label that fits its column."""
-    clean = printable(label)
-    return clean if len(clean) <= _LABEL_WIDTH else clean[: _LABEL_WIDTH - 1] + "…"
+def _fitted(names: Sequence[str]) -> list[str]:
+    """Return names that fit their column; those that would look alike there end with their index."""
+    cut = [brief(name, _LABEL_WIDTH) for name in names]
+    often = Counter(cut)
+    return [short if often[short] == 1 else _numbered(names[i], i) for i, short in enumerate(cut)]
 
 
-def _compared(sweep: Sweep, top: int, bottom: int) -> list[str]:
+def _numbered(name: str, index: int) -> str:
+    """Return as much of a name as the column holds beside its index."""
+    suffix = f" ({index})"
+    return brief(name.removesuffix(suffix), _LABEL_WIDTH - len(suffix)) + suffix
+
+
+def _compared(sweep: Sweep, cells: Sequence[str], top: int, bottom: int) -> list[str]:
     """Return the lines of the most probable classes, intact and at the window (or the flip)."""
     title = f"top {top}, bottom {bottom} dropped"
     if not top and not bottom and sweep.flip is not None:
@@ -107,36 +107,36 @@ def _compared(sweep: Sweep, top: int, bottom: int) -> list[str]:
     sides = [_most_probable(sweep, sweep.probabilities(*window)) for window in ((), (top, bottom))]
     lines = [f"   {'intact':<{_LABEL_WIDTH + 7}}   {title}"]
     for place, pair in enumerate(zip(*sides, strict=True), 1):
-        cells = (f"{_fitted(c['label']):<{_LABEL_WIDTH}} {c['probability']:.4f}" for c in pair)
-        lines.append(f"{place}  " + "   ".join(cells))
+        told = (f"{cells[c['index']]:<{_LABEL_WIDTH}} {c['probability']:.4f}" for c in pair)
+        lines.append(f"{place}  " + "   ".join(told))
     return lines
 
 
-def _flips(sweep: Sweep) -> list[str]:
+def _flips(sweep: Sweep, names: Sequence[str]) -> list[str]:
     """Return the lines that tell the flip and the smallest flip."""
     flip, smallest = sweep.flip, sweep.smallest_flip
     if flip is None:
-        first = f"flip           none: {printable(sweep.label)} stays on top to the end"
+        first = f"flip           none: {names[sweep.target]} stays on top to the end"
     elif flip.k == 0:
-        first = f"flip           the target is not the prediction, which is {printable(flip.label)}"
+        first = f"flip           the target is not the prediction, which is {names[flip.index]}"
     else:
-        first = f"flip           at k = {flip.k}, to {printable(flip.label)} with {flip.probability:.4f}"
+        first = f"flip           at k = {flip.k}, to {names[flip.index]} with {flip.probability:.4f}"
     if smallest is None:
         return [first, "smallest flip  none: no set of units changes the prediction"]
     many = "s" if smallest.count > 1 else ""
     units = f"unit{many} {', '.join(map(str, smallest.units))}"
-    second = f"smallest flip  {smallest.count} unit{many}, to {printable(smallest.label)}: {units}"
+    second = f"smallest flip  {smallest.count} unit{many}, to {names[smallest.index]}: {units}"
     return [first, *textwrap.wrap(second, 100, subsequent_indent=" " * 15)]
 
 
-def _course(sweep: Sweep, top: int) -> list[str]:
+def _course(sweep: Sweep, cells: Sequence[str], top: int) -> list[str]:
     """Return the lines for some k: the weight last dropped, the target's probability, the prediction."""
     flip = sweep.flip.k if sweep.flip else 0
     wanted = sorted({k for k in (*_ROWS, flip, top, sweep.units) if k <= sweep.units})
     lines = [f"{'k':>5}  {'weight':>9}  {'p(target)':>9}  prediction"]
     for k in wanted:
         weight = f"{sweep.threshold(k):.4f}" if k else ""
-        winner = _fitted(sweep.readout.labels[sweep.prediction(k)])
+        winner = cells[sweep.prediction(k)]
         mark = "  <- flip" if k and k == flip else ""
         lines.append(f"{k:>5}  {weight:>9}  {sweep.curve[k, sweep.target]:>9.4f}  {winner}{mark}")
     return lines

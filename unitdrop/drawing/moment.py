@@ -62,6 +62,11 @@ class Moment:
         """The greatest evidence on the map that is shown, or its greatest change; not above 0: nothing."""
         return float((np.abs(self.map) if self.view.diverging else self.map).max())
 
+    @cached_property
+    def unscaled(self) -> bool:
+        """Whether the scale is 0 to 1, as the target's intact CAM, nowhere above 0, gives none."""
+        return not self.view.own_scale and float(self.plan.sweep.cam().max()) <= 0
+
     @property
     def limits(self) -> tuple[float, float]:
         """Evidence at the two ends of the colour scale."""

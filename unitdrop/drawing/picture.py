@@ -9,7 +9,7 @@ from unitdrop import heatmap
 from unitdrop.drawing.layout import Layout
 from unitdrop.drawing.moment import Moment
 from unitdrop.drawing.sheet import Placed, Sheet
-from unitdrop.drawing.style import GREY, TRAY, patch
+from unitdrop.drawing.style import GREY, PAPER, TRAY, patch
 from unitdrop.drawing.words import in_lines, number
 from unitdrop.plan import Plan, View
 
@@ -23,6 +23,8 @@ class Picture:
         The image as it is without a map; empty before the first `lay_out`.
     notes : list of Text
         Under the colour bar: its lower end, middle and upper end; then the caption.
+    empty : Text
+        Over the image where the map has nothing to show: that it is empty, and why.
     """
 
     def __init__(self, sheet: Sheet, layout: Layout) -> None:
@@ -46,6 +48,10 @@ class Picture:
         places = [(left, y, "left"), (left + width / 2, y, "center"), (left + width, y, "right")]
         places += [spot[:3] for spot in layout.caption]
         self.notes = [sheet.text(x, y, 8.5, color=GREY, ha=ha, moving=True) for x, y, ha in places]
+        self._plate = sheet.add(tray, patch(PAPER), moving=True)
+        self._plate.set_alpha(0.85)
+        left, top, width, height = layout.image
+        self.empty = sheet.text(left + width / 2, top + height - 13, 9, ha="center", moving=True)
         self.placed = Placed(np.zeros((0, 0, 3), np.uint8), (0, 0))
 
     def lay_out(self, plan: Plan, view: View) -> None:
@@ -60,6 +66,16 @@ class Picture:
         notes = (*_ticks(moment), *in_lines(_meaning(moment), len(self._layout.caption)))
         for text, note in zip(self.notes, notes, strict=True):
             text.set_text(note)
+        self._say_if_empty(moment)
+
+    def _say_if_empty(self, moment: Moment) -> None:
+        """Write over the image that the map is empty, on a plate that makes it legible; nothing otherwise."""
+        words, (_, _, across, down) = _emptiness(moment), self._layout.image
+        self.empty.set_text(words)
+        self._plate.set_visible(bool(words))
+        if words:
+            width = (self._sheet.measure(words, 9) + 16) / across
+            self._plate.set_bounds((1 - width) / 2, 5 / down, width, 20 / down)
 
     def paste(self, canvas: np.ndarray, moment: Moment) -> None:
         """Write the image with the map over it on the RGBA pixels of the whole sheet."""
@@ -77,12 +93,31 @@ def _title(moment: Moment) -> tuple[str, str]:
     return f"{what}: ", moment.label(moment.shown)
 
 
+def _emptiness(moment: Moment) -> str:
+    """Return that the map shows nothing, and why; no words for a map that shows something."""
+    if moment.peak > 0:
+        return ""
+    if moment.view.diverging:
+        return "Empty map: no change from intact"
+    if moment.view.unit is not None:
+        return (
+            "Empty map: this unit is nowhere above 0"
+            if moment.map.min() < 0
+            else "Empty map: this unit is silent"
+        )
+    if moment.map.min() == 0:
+        return "Empty map: no evidence at all"
+    return "Empty map: all evidence is negative" if moment.peak < 0 else "Empty map: no evidence above 0"
+
+
 def _meaning(moment: Moment) -> tuple[str, str]:
     """Return what the colours mean, and what a unit's map comes to for the target."""
     view, readout = moment.view, moment.plan.sweep.readout
     if view.unit is None:
         what = "change (now − intact)" if view.diverging else "evidence (weight × activation)"
         scale = "this frame's own" if view.own_scale else "the target's intact CAM"
+        if moment.unscaled:
+            scale = "0 to 1 (intact CAM empty)"
         return f"{what}; scale: {scale}", ""
     weight = float(readout.weight[moment.plan.sweep.target, view.unit])
     mean = float(readout.pooled64[view.unit])
@@ -95,7 +130,7 @@ def _ticks(moment: Moment) -> tuple[str, str, str]:
     peak, view = moment.limits[1], moment.view
     # A scale of its own has nothing beyond it, but at the lower end of evidence.
     below, above = ("", "") if view.own_scale else ("≤ ", "≥ ")
-    if view.own_scale and moment.peak <= 0:
+    if (view.own_scale or (moment.unscaled and not view.diverging)) and moment.peak <= 0:
         return ("", "no change", "") if view.diverging else (_least(moment), "", "nothing above 0")
     if view.diverging:
         return f"lost {below}{number(-peak)}", "0", f"gained {above}{number(peak)}"

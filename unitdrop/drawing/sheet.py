@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from typing import NamedTuple, TypeVar
 
@@ -18,6 +19,7 @@ from PIL import Image
 from unitdrop.drawing.letters import Letters
 from unitdrop.drawing.style import INK, PAPER, font
 from unitdrop.drawing.words import as_glyphs, longest
+from unitdrop.names import brief, shown_names
 
 Drawable = TypeVar("Drawable", bound=Line2D | Patch)
 
@@ -83,6 +85,7 @@ class Sheet:
         self._last: tuple[np.ndarray, tuple[int, int], np.ndarray] | None = None  # see `_resized`
         self._fitted: dict[tuple, str] = {}
         self._labels: tuple[str, ...] = ()
+        self._names: dict[str, str] = {}  # by label: how it is written where there is room
 
     def axes(self, left: float, top: float, width: float, height: float) -> Axes:
         """Return new, invisible axes over a box."""
@@ -156,10 +159,19 @@ class Sheet:
         return artist
 
     def tell_apart(self, labels: tuple[str, ...]) -> None:
-        """Make `fit` cut a label in its middle where another of these begins like it."""
+        """Make `fit` cut a label in its middle where another of these begins like it.
+
+        Labels that would look alike, as their letters are not in the font or differ behind what is shown of
+        a long one, get their index.
+        """
         if labels is not self._labels:
             self._fitted.clear()
+            self._names = dict(zip(labels, shown_names(labels, as_glyphs), strict=True))
             self._labels = labels
+
+    def named(self, label: str) -> str:
+        """Return a label, or other words, as they are written where there is room."""
+        return self._names.get(label) or as_glyphs(brief(label))
 
     def fit(self, label: str, width: float, size: float, bold: bool = False, before: str = "") -> str:
         """Return ``before`` and ``label`` in at most ``width`` design pixels, with an ellipsis if need be."""
@@ -167,7 +179,7 @@ class Sheet:
         if key not in self._fitted:
             if len(self._fitted) > 4096:
                 self._fitted.clear()
-            self._fitted[key] = before + self._cut(as_glyphs(label), width, size, bold, before)
+            self._fitted[key] = before + self._cut(self.named(label), width, size, bold, before)
         return self._fitted[key]
 
     def measure(self, text: str, size: float, bold: bool = False) -> float:
@@ -181,8 +193,14 @@ class Sheet:
         if fits(text):
             return text
         short = longest(text, fits)
-        alike = [x for x in self._labels if x != text and x.startswith(short[:-1])]
-        return longest(text, fits, head=0.6) if alike else short
+        if not any(name != text and name.startswith(short[:-1]) for name in self._names.values()):
+            return short
+        index = re.search(r" \(\d+\)$", text)
+        if index:
+            told = longest(text[: index.start()], lambda name: fits(name + index[0])) + index[0]
+            if fits(told):
+                return told
+        return longest(text, fits, head=0.6)
 
     def redraw(self) -> np.ndarray:
         """Draw everything that stays put, and return its pixels: (height, width, 4) uint8."""

@@ -111,8 +111,8 @@ class Tile:
 
     def _lay_classes(self, unit: Unit, width: float, target: str) -> None:
         for i, text in enumerate(self._classes):
-            label, weight = unit.serves[i] if i < len(unit.serves) else ("", 0.0)
-            own = (label, weight) == (target, unit.weight)  # labels alone may repeat
+            label = unit.serves[i][0] if i < len(unit.serves) else ""
+            own = label == target
             mark = f"{DIAMOND} " if own else ""
             text.set(text=self._sheet.fit(label, width, TEXT_SIZE, own, mark), color=TARGET if own else INK)
             text.set_fontproperties(font(TEXT_SIZE, own))
@@ -174,6 +174,7 @@ class TileRow:
         heading = f"Units in ranking order, {ranks}" if self._broad else f"Units of {ranks}"
         self._heading.set_text(heading)
         scope = f" · scope {sweep.scope}" if self._broad else ""
-        facts = f"{sweep.units} units · {ranked_by(sweep)}{scope} · target {DIAMOND} {sweep.label}"
+        target = f"target {DIAMOND} {self._sheet.named(sweep.label)}"
+        facts = f"{sweep.units} units · {ranked_by(sweep)}{scope} · {target}"
         room = self._right - MARGIN - self._sheet.measure(heading, 13, True) - 20
         self._how.set_text(self._sheet.fit(facts, room, 9.5))

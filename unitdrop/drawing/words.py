@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from functools import cache
 
 from matplotlib.font_manager import FontProperties, findfont, get_font
 
@@ -33,8 +34,13 @@ def as_glyphs(text: str) -> str:
     >>> as_glyphs(" two words ") + as_glyphs(chr(0x65E5))
     'two words□'
     """
-    known = get_font(findfont(FontProperties(family=FAMILY))).get_charmap()
+    known = _letters_of_the_font()
     return "".join(c if ord(c) in known else "\N{WHITE SQUARE}" for c in " ".join(str(text).split()))
+
+
+@cache
+def _letters_of_the_font() -> frozenset[int]:
+    return frozenset(get_font(findfont(FontProperties(family=FAMILY))).get_charmap())
 
 
 def in_lines(parts: tuple[str, ...], count: int) -> list[str]:

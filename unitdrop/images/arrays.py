@@ -37,10 +37,10 @@ def _as_array(source: Any, tensor: bool) -> np.ndarray:
             return source.resolve_conj().resolve_neg().numpy()
         return np.asarray(source)
     except Exception as error:  # what lies elsewhere, or is sparse or quantised, refuses in its own ways
-        remedy = (
-            "pass tensor.detach().cpu().float().numpy(), made dense before" if tensor else "pass an array"
-        )
-        raise ImageError(f"{'tensor' if tensor else 'array'}: cannot be read ({error}); {remedy}") from error
+        word, remedy = "array", "pass one of numpy"
+        if tensor:
+            word, remedy = "tensor", "pass a dense one of real numbers, such as tensor.to_dense()"
+        raise ImageError(f"{word}: cannot be read ({error}); {remedy}") from error
 
 
 def _channels_first(shape: tuple[int, ...]) -> bool:

@@ -21,7 +21,7 @@ from unitdrop.images.headers import check_bmp, check_gif, check_webp
 from unitdrop.images.jpeg import decoded_jpeg
 from unitdrop.images.levels import tell_if_dark
 from unitdrop.images.pixels import bands, colours_to_rgb, image_to_rgb, same_pixels, without_warnings
-from unitdrop.images.png import plain_png
+from unitdrop.images.png import Png, plain_png
 from unitdrop.images.sizes import DAMAGED, check_size
 from unitdrop.images.tiff import read_tiff
 
@@ -40,10 +40,10 @@ _DIM = 63  # high bytes of colours of 16 bits, none above it: they may be of 14 
 
 
 class _Source(NamedTuple):
-    """How to open a picture, again and again, and what is known of it."""
+    """How to open a picture, again and again, and how to know whether all of it is there."""
 
     open: Callable[[], ImageFile.ImageFile]
-    interlaced: bool = False
+    png: Png | None = None
 
 
 def decoded(data: bytes, form: str, name: str, value_range: tuple[float, float] | None) -> np.ndarray:
@@ -76,7 +76,7 @@ def decoded(data: bytes, form: str, name: str, value_range: tuple[float, float] 
 
 def _png(data: bytes, name: str) -> _Source:
     png = plain_png(data, name)
-    return _Source(lambda: PngImageFile(io.BytesIO(png.data)), png.interlaced)
+    return _Source(lambda: PngImageFile(io.BytesIO(png.data)), png)
 
 
 def _gif(data: bytes, name: str) -> _Source:
@@ -160,22 +160,33 @@ def _whole(image: ImageFile.ImageFile, source: _Source, name: str) -> None:
     """Decode a picture, and raise `ImageError` unless every pixel was written by its decoder.
 
     What Pillow's decoders do not write keeps the colour that the picture was filled with. Where a row is of
-    one colour, as one that was not written, the picture is decoded once more over another colour.
+    one colour, as one that was not written, the picture is decoded once more over another colour; of a PNG,
+    it is enough to count what its rows are made of.
     """
     box = image.tile[0][1]
     image.load()
-    if source.interlaced or any(_has_plain_row(band) for _, band in bands(image.crop(box))):
-        other = _opened(source.open, name)
-        _prefill(other)
-        other.load()
-        if not same_pixels(image.crop(box), other.crop(box)):
-            raise ImageError(f"{name}: cannot be decoded (data are missing); {DAMAGED}")
+    frame = image if box == (0, 0, *image.size) else image.crop(box)
+    interlaced = source.png is not None and source.png.interlaced
+    if not interlaced and not any(_has_plain_row(band) for _, band in bands(frame)):
+        return
+    if not (source.png.is_whole() if source.png is not None else _stays(frame, source, box, name)):
+        raise ImageError(f"{name}: cannot be decoded (data are missing); {DAMAGED}")
+
+
+def _stays(frame: Image.Image, source: _Source, box: tuple[int, int, int, int] | None, name: str) -> bool:
+    """Return whether a frame has the same pixels when it is decoded over another colour."""
+    other = _opened(source.open, name)
+    _prefill(other)
+    other.load()
+    return same_pixels(frame, other if frame.size == other.size else other.crop(box))
 
 
 def _has_plain_row(band: Image.Image) -> bool:
     """Return whether any row is of one colour."""
     pixels = np.asarray(band)
-    return bool((pixels == pixels[:, :1]).reshape(len(pixels), -1).all(axis=1).any())
+    channels = tuple(range(1, pixels.ndim - 1))
+    pixels = pixels[(pixels[:, 0] == pixels[:, -1]).all(axis=channels)]  # the others need no second look
+    return bool((pixels == pixels[:, :1]).all(axis=(1, *(c + 1 for c in channels))).any())
 
 
 def _prefill(image: ImageFile.ImageFile) -> None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import stat
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -87,7 +88,7 @@ def _contents(file: Any, name: str) -> tuple[bytes, str, str]:
     """Return what is left of an open file, its format and its name; read no more of what is no picture."""
     head = _read(file, HEAD, name)
     form = _format(head, name)
-    data = head + _read(file, MAX_BYTES + 1 - len(head), name)
+    data = b"".join([head, *_parts(file, MAX_BYTES + 1 - len(head), name)])
     if len(data) > MAX_BYTES:
         raise ImageError(f"{name}: gives more than {MAX_BYTES >> 20} MiB; shrink the picture first")
     return data, form, name
@@ -95,7 +96,11 @@ def _contents(file: Any, name: str) -> tuple[bytes, str, str]:
 
 def _read(file: Any, count: int, name: str) -> bytes:
     """Return so many bytes of a file, or all that is left."""
-    parts = []
+    return b"".join(_parts(file, count, name))
+
+
+def _parts(file: Any, count: int, name: str) -> Iterator[bytes]:
+    """Give so many bytes of a file, or all that is left, in parts."""
     while count > 0:
         try:
             part = file.read(count)
@@ -105,9 +110,8 @@ def _read(file: Any, count: int, name: str) -> bytes:
             raise ImageError(f"{name}: gives {type(part).__name__}, not bytes; open it with mode 'rb'")
         if not part:
             break
-        parts.append(bytes(part[:count]))
+        yield bytes(part[:count])
         count -= len(part)
-    return b"".join(parts)
 
 
 def _format(head: bytes, name: str) -> str:

@@ -26,7 +26,8 @@ _PASSES = 16  # how often a coefficient may be visited; encoders need 3 to 10 sc
 _FREE = 1_000_000  # visits of blocks that nobody counts
 _MARKER = re.compile(rb"\xff+([\x01-\xfe])")
 _END = b"\xff\xd9"
-_JUNK = hashlib.sha512(b"junk").digest().replace(b"\xff", b"")
+# It starts with ones, as missing bits are read as zeros; there is no mark in it.
+_JUNK = b"\xfe" + hashlib.sha512(b"junk").digest().replace(b"\xff", b"")
 
 
 @dataclass

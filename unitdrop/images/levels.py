@@ -10,7 +10,7 @@ from unitdrop.checks import finite_number
 from unitdrop.errors import ImageError
 from unitdrop.notices import say
 
-_ROUNDING = 1e-3  # by so much of its range a value may pass an end, as after a resampling in half precision
+_ROUNDING = 1e-3  # so much may a float be below black, and by this share above white
 _DEPTHS = (8, 10, 12, 14)  # of cameras and scanners whose pictures are kept in files of 16 bits
 _DARK = 1 / 16  # of the range: nothing above it, and the picture is nearly black
 
@@ -65,7 +65,11 @@ def to_levels(
         tell_if_dark(values, high, name)
     if values.dtype == np.uint8 and (low, high) == (0, 255):
         return np.array(values, order="C")
-    return _rescaled(values, float(low), float(high))
+    if values.dtype.kind in "iu" and values.dtype.itemsize == 2 and values.size > 65536:
+        native = values.dtype.newbyteorder("=")
+        table = _rescaled(np.arange(65536, dtype=np.uint16).view(native)[None], low, high)[0]
+        return table[np.ascontiguousarray(values, native).view(np.uint16)]
+    return _rescaled(values, low, high)
 
 
 def tell_if_dark(values: np.ndarray, white: float, name: str) -> None:
@@ -104,7 +108,7 @@ def _natural_range(
         raise ImageError(f"{name}: holds NaN or infinity; clean it first, for example with numpy.nan_to_num")
     slack = 0.0 if kind in "iu" else _ROUNDING
     for top in (255, 65535) if kind in "iu" else (1, 255):
-        if low >= -slack * top and high <= (1 + slack) * top:
+        if low >= -slack and high <= (1 + slack) * top:
             return 0, top
     if given is None:
         _ask(name, low, high)
@@ -116,13 +120,14 @@ def _ask(name: str, low: float, high: float) -> None:
     about = "for normalised input, pass the picture as it was before Normalize" if low < 0 else None
     raise ImageError(
         f"{name}: holds values from {low:.6g} to {high:.6g}, which do not say what is black and white; "
-        f"give value_range=(black, white), such as ({min(low, 0):.6g}, {max(high, 1):.6g}), on the command line "
-        f"--value-range LO HI" + (f"; {about}" if about else "")
+        f"give value_range=(black, white), such as ({min(low, 0):.6g}, {max(high, 1):.6g}), "
+        f"on the command line --value-range LO HI" + (f"; {about}" if about else "")
     )
 
 
 def _rescaled(values: np.ndarray, low: float, high: float) -> np.ndarray:
     """Return values spread from low..high to 0..255, clipped and rounded."""
+    low, high = float(low), float(high)
     # high - low may overflow, so all is first divided by a power of two, which rounds nothing.
     unit = np.ldexp(1.0, int(np.frexp(max(-low, high))[1]) - 1)
     low, high = low / unit, high / unit

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 from typing import Any
 
@@ -12,10 +13,11 @@ from unitdrop.errors import ImageError
 from unitdrop.images.arrays import array_to_rgb
 from unitdrop.images.decoding import as_image_error, decoded
 from unitdrop.images.files import picture_bytes
+from unitdrop.images.formats import FORMATS
 from unitdrop.images.levels import checked_range
 from unitdrop.images.pixels import image_to_rgb
 from unitdrop.images.process import decoded_apart
-from unitdrop.images.sizes import check_size
+from unitdrop.images.sizes import MAX_BYTES, check_size
 from unitdrop.images.tiff import read_tiff
 
 
@@ -44,7 +46,7 @@ def load_image(source: Any, *, value_range: tuple[float, float] | None = None) -
         float           0, 1 if all values lie in there; else 0, 255 if they do; else it must be given
         ==============  ===================================================================================
 
-        A float may pass an end by a thousandth of the range, which is rounding. What comes out nearly black,
+        A float may pass an end by a thousandth, which is rounding. What comes out nearly black,
         as 12 bits in a file of 16, is said through `unitdrop.notices`, with the range to give.
 
     A picture of over 40 megapixels is reduced to a half, a quarter or an eighth of its width and height, the
@@ -86,10 +88,27 @@ def load_image(source: Any, *, value_range: tuple[float, float] | None = None) -
 def _from_image(image: Image.Image, value_range: tuple[float, float] | None) -> np.ndarray:
     """Return a PIL image as RGB."""
     name = str(getattr(image, "filename", "") or "PIL image")
+    file = _undecoded(image)
+    if file is not None:
+        return _from_file(*picture_bytes(file), value_range)
     with as_image_error(name):
         check_size(*image.size, name)
         image.load()
         return image_to_rgb(image, name, value_range)
+
+
+def _undecoded(image: Any) -> io.BytesIO | None:
+    """Return the file of a PIL image that is only opened so far, so that it is judged as any other file."""
+    file: Any = getattr(image, "fp", None)
+    first = image.format in (*FORMATS, "MPO") and not getattr(image, "decoderconfig", None) and not image.tell()
+    if not (first and getattr(image, "tile", None) and hasattr(file, "seek")):
+        return None
+    place = file.tell()
+    file.seek(0)
+    copy = io.BytesIO(file.read(MAX_BYTES + 1))
+    copy.name = str(image.filename or "PIL image")
+    file.seek(place)
+    return copy
 
 
 def _from_file(data: bytes, form: str, name: str, value_range: tuple[float, float] | None) -> np.ndarray:

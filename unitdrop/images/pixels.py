@@ -125,7 +125,7 @@ def _by_bands(image: Image.Image, convert: Callable[[Image.Image], Image.Image])
 
 
 def _reduced(levels: np.ndarray) -> np.ndarray:
-    """Return RGB levels reduced where they are over 40 megapixels."""
+    """Return levels, grey or RGB, reduced where they are over 40 megapixels."""
     height, width = levels.shape[:2]
     factor = reduction(width, height)
     return levels if factor == 1 else np.array(Image.fromarray(levels).reduce(factor))
@@ -137,6 +137,8 @@ def _flat_band(band: Image.Image) -> Image.Image:
         band = band.convert("LA")
     if band.has_transparency_data:
         band = band.convert("RGBA")
+        if band.getchannel("A").getextrema() == (255, 255):
+            return band.convert("RGB")
         band = Image.alpha_composite(Image.new("RGBA", band.size, "white"), band)
     return band.convert("RGB")
 
@@ -152,4 +154,4 @@ def _deep_to_rgb(
     levels = to_levels(grey, name, value_range, white)
     if "transparency" in image.info:
         levels[grey == image.info["transparency"]] = 255
-    return _reduced(np.repeat(levels[..., None], 3, axis=2))
+    return np.repeat(_reduced(levels)[..., None], 3, axis=2)

@@ -1,7 +1,7 @@
 """Decoding in a child process with bounded memory and time: for decoders whose work no header bounds.
 
-The child is this file, run as a program. It reads one line of JSON and the file's bytes, and writes one line
-of JSON (an error, or a shape, and what was said) and the pixels. What a library prints there is thrown away.
+The child runs `child` below: it is given its task as JSON and reads the file's bytes; it writes one line of
+JSON (an error, or a shape, and what was said) and the pixels. What a library prints there is thrown away.
 """
 
 from __future__ import annotations
@@ -18,20 +18,21 @@ from unitdrop.errors import ImageError
 from unitdrop.notices import listening, say
 
 _MEMORY = 1 << 30  # bytes beyond those of a child that has loaded its libraries
-_CPU = 20  # seconds of computing; the headers that are checked before keep it to far less
+_CPU = 10  # seconds of computing; the headers that are checked before keep it to far less
+_MOST_NAME = 5000  # letters; a command line has a limit
 _WAIT = 300  # seconds by the clock, for a machine that is busy
 
 
 def decoded_apart(data: bytes, form: str, name: str, value_range: tuple[float, float] | None) -> np.ndarray:
     """Return what `decoding.decoded` returns, from a process of its own; raise and say what it does."""
-    job = json.dumps({"form": form, "name": name, "range": value_range}).encode()
+    job = json.dumps({"form": form, "name": name[:_MOST_NAME], "range": value_range})
     places = [str(Path(__file__).resolve().parents[2]), *filter(os.path.isabs, sys.path)]
-    command = [sys.executable, "-I", "-c", f"import sys; sys.path[:] = {places!r}; {_START}"]
+    command = [sys.executable, "-I", "-c", f"import sys; sys.path[:] = {places!r}; {_START}", job]
     environment = os.environ | {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
     try:
         done = subprocess.run(
             command,
-            input=job + b"\n" + data,
+            input=data,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
             timeout=_WAIT,
@@ -71,7 +72,7 @@ def child() -> None:
 
     warnings.simplefilter("ignore")
     _bound()
-    job, data = json.loads(sys.stdin.buffer.readline()), sys.stdin.buffer.read()
+    job, data = json.loads(sys.argv[1]), sys.stdin.buffer.read()
     said: list[str] = []
     rgb, error = np.empty((0, 0, 3), np.uint8), None
     value_range = tuple(job["range"]) if job["range"] else None

@@ -63,3 +63,31 @@ def test_several_threads_may_read_at_once(tmp_path):
     for thread in threads:
         thread.join()
     assert len(found) == 8 and all(same(one, state()) for one in found)
+
+
+def test_views_that_span_far_more_than_they_hold_are_refused(read):
+    """A small file of them would have the same bytes read over and over."""
+    data = torch.rand(600_000)
+    made = {f"w{number}": data.as_strided((2, 2), (599_998, 1)) for number in range(100)}
+    like = {name: torch.zeros(2, 2) for name in made}
+    with pytest.raises(CheckpointError, match="share far larger storages; save clones of them"):
+        read(saved(made), like)
+    few = dict(list(made.items())[:3])
+    assert same(read(saved(few), {name: like[name] for name in few}), few)
+
+
+def test_truth_values_other_than_0_and_1_are_true(read):
+    made = {"mask": torch.tensor([True, False, True])}
+    content = saved(made).replace(b"\x01\x00\x01", b"\x02\x00\x01", 1)
+    like = {"mask": torch.zeros(3, dtype=torch.bool)}
+    with pytest.raises(CheckpointError, match="is damaged"):
+        read(content, like)
+    content = save_safetensors(made).replace(b"\x01\x00\x01", b"\x02\x00\x01")
+    assert same(read(content, like), made)
+
+
+def test_damage_in_what_is_not_wanted_is_damage_too(read):
+    content = saved({"state_dict": state(), "x": torch.full((50,), 7.0)})
+    data = torch.full((50,), 7.0).numpy().tobytes()
+    with pytest.raises(CheckpointError, match=r"damaged; download it again"):
+        read(content.replace(data, data[:-1] + b"\x00"))

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_left
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -17,6 +18,7 @@ from unitdrop.errors import CheckpointError
 
 MAX_DEPTH = 8  # containers in containers
 MAX_VISITS = 1_000_000
+MAX_TIMES = 64  # names under which one container is looked at
 MAX_NAME = 1_000  # letters of a name that are looked at
 _INSIDE_MODULES = {"_parameters", "_buffers", "_modules"}  # of a pickled module, which is no state dict
 
@@ -83,12 +85,13 @@ class _Walk:
 
     def __init__(self) -> None:
         self.flat, self.visits, self.barren = Flat(), 0, set()
+        self.times: Counter[int] = Counter()  # how often each mapping was entered
 
     def into(self, value: object, path: str, depth: int) -> bool:
         """Note the tensors in a container; return whether all of it was seen and there were none."""
         if id(value) in self.barren:
             return True
-        if depth > MAX_DEPTH or len(path) > MAX_NAME:
+        if depth > MAX_DEPTH or len(path) > MAX_NAME or self.often(value):
             return False
         barren, home = True, self.visits
         for key, child in _children(value):
@@ -104,6 +107,12 @@ class _Walk:
         if barren:
             self.barren.add(id(value))
         return barren
+
+    def often(self, value: object) -> bool:
+        """Return whether a container was entered so often that another name of it tells nothing new."""
+        held = [id(inside) for inside in value.inside] if isinstance(value, Opaque) else [id(value)]
+        self.times.update(held)
+        return bool(held) and all(self.times[each] > MAX_TIMES for each in held)
 
     def note(self, value: object, name: str, home: int, named: bool) -> bool:
         """Note what is no container; return whether it is no tensor."""

@@ -42,9 +42,9 @@ class LeftOut(NamedTuple):
 
 @dataclass(frozen=True)
 class Contents:
-    """What lies in a folder: its pictures by their names, and what is left out."""
+    """What lies in a folder: the paths of its pictures by their names, and what is left out."""
 
-    pictures: dict[str, Path] = field(default_factory=dict)
+    pictures: dict[str, str] = field(default_factory=dict)
     left_out: list[LeftOut] = field(default_factory=list)
 
 
@@ -117,7 +117,7 @@ def _sort_in(entry: os.DirEntry[str], name: str, found: Contents, folders: dict[
     elif entry.is_dir():
         folders[name] = Path(entry.path)
     else:
-        found.pictures[name] = Path(entry.path)
+        found.pictures[name] = entry.path
 
 
 def _reason(entry: os.DirEntry[str]) -> str | None:

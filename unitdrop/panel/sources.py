@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import unicodedata
+from collections import Counter
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -85,12 +86,14 @@ def _of_list(images: list) -> Survey:
 def _of_folder(folder: Path) -> Survey:
     """Return what a folder comes to; its images are named by their place in it."""
     try:
-        contents = look_into(folder)
+        contents = look_into(folder.absolute())
     except OSError as error:
         raise ImageError(
             f"images: the folder {str(folder)!r:.200} cannot be read ({error.strerror}); choose another"
         ) from None
-    sources = [_of_path(path, name) for name, path in contents.pictures.items()]
+    given = str(folder)
+    pictures = contents.pictures.items()
+    sources = [_of_path(path, name, os.path.join(given, name)) for name, path in pictures]  # noqa: PTH118
     return Survey(sources, [LeftOut(readable(each.name), each.why) for each in contents.left_out])
 
 
@@ -108,14 +111,14 @@ def _existing(image: str | os.PathLike) -> Path:
 def _source(image: Any, number: int) -> Source:
     if isinstance(image, (str, os.PathLike)):
         path = _existing(image)
-        return _of_path(path, path.name or str(path))
+        return _of_path(str(path.absolute()), path.name or str(path), str(path))
     content = image.read() if hasattr(image, "read") else image  # an open file can be read only once
     return Source(f"image {number}", lambda: content)
 
 
-def _of_path(path: Path, name: str) -> Source:
-    absolute = path.absolute()  # the current folder may change
-    return Source(readable(name), lambda: absolute, str(path))
+def _of_path(absolute: str, name: str, given: str) -> Source:
+    """Return the source of a file; it is read by its absolute path, as the current folder may change."""
+    return Source(readable(name), lambda: Path(absolute), given)
 
 
 def _renders() -> list[Source]:
@@ -175,13 +178,15 @@ class FreeNames:
 
 def _with_distinct_names(sources: list[Source]) -> list[Source]:
     """Return the same with names that all differ: the folders that tell them apart, or at last a number."""
-    alike: dict[str, list[str]] = {}
+    often, alike = Counter(source.name for source in sources), dict[str, list[str]]()
     for source in sources:
-        if source.path:
+        if source.path and often[source.name] > 1:
             alike.setdefault(source.name, []).append(os.path.abspath(source.path))  # noqa: PTH100 (keeps links)
-    shared = {name: _shared_folder(paths) for name, paths in alike.items() if len(paths) > 1}
+    shared = {name: _shared_folder(paths) for name, paths in alike.items()}
     names = FreeNames()
-    return [replace(source, name=names.take(_told_apart(source, shared))) for source in sources]
+    taken = [names.take(_told_apart(source, shared)) for source in sources]
+    pairs = zip(sources, taken, strict=True)
+    return [source if name == source.name else replace(source, name=name) for source, name in pairs]
 
 
 def _shared_folder(paths: list[str]) -> str | None:
@@ -196,6 +201,6 @@ def _told_apart(source: Source, shared: dict[str, str | None]) -> str:
     """Return the name of an image, behind the folders that others of that name do not share."""
     if not source.path or source.name not in shared:
         return source.name
-    path, folder = Path(os.path.abspath(source.path)), shared[source.name]  # noqa: PTH100
-    within = path.parent.relative_to(folder).as_posix() if folder else path.parent.name
-    return readable(f"{within}/{path.name}" if within != "." else source.name)
+    path, folder = os.path.abspath(source.path), shared[source.name]  # noqa: PTH100
+    within = Path(path).parent.name + os.sep + source.name if folder is None else path.removeprefix(folder)
+    return readable(within.lstrip(os.sep).replace(os.sep, "/"))

@@ -24,10 +24,11 @@ def test_neither_torch_nor_safetensors_sees_the_file(read, monkeypatch):
 
 
 def test_nothing_is_warned_of_and_torchs_settings_stay(read):
+    files = [saved(with_optimizer()), saved_legacy(with_optimizer())]
     before = set(torch.serialization.get_safe_globals())
     with warnings.catch_warnings(action="error"):
-        read(saved(with_optimizer()))
-        read(saved_legacy(with_optimizer()))
+        for content in files:
+            read(content)
     assert set(torch.serialization.get_safe_globals()) == before
 
 

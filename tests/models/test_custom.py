@@ -71,6 +71,64 @@ def test_its_checkpoint_is_read_as_safely_as_any(own):
         load_model("nets.py:model", checkpoint="part.pth")
 
 
+OTHERS = """
+import torch
+from torch import nn
+import unitdrop
+
+def body(channels=3, outputs=3):
+    trunk = nn.Conv2d(channels, 6, 3, 4, 1), nn.ReLU(), nn.AvgPool2d(8), nn.Flatten()
+    return nn.Sequential(*trunk, nn.Linear(6, outputs))
+
+def tiny():
+    return body()
+
+def answer():
+    return body(outputs=1)
+
+def model():
+    return unitdrop.wrap(body(1, 1), size=32, mean=0.5, std=0.25, labels=["no", "yes"])
+
+def scaled():
+    return unitdrop.wrap(body(), size=32, mean=[123.675, 116.28, 103.53], std=[58.395, 57.12, 57.375])
+"""
+
+
+@pytest.fixture
+def others(caches):
+    Path("others.py").write_text(OTHERS, encoding="utf-8")
+
+
+@pytest.mark.filterwarnings("ignore::unitdrop.notices.Notice")
+def test_its_size_and_its_labels_can_be_given(others):
+    assert load_model("others.py:tiny", size=32).size == 32
+    answer = load_model("others.py:answer", size=32, labels=["cat", "dog"])
+    assert answer.labels == ("cat", "dog")
+    torch.save(answer.module.state_dict(), "answer.pth")
+    Path("names.txt").write_text("cat\ndog\n", encoding="utf-8")
+    again = load_model("others.py:answer", size=32, labels="names.txt", checkpoint="answer.pth")
+    torch.testing.assert_close(again("photo.png").weight, answer("photo.png").weight)
+    model = load_model("others.py:model", labels=["cat", "dog"])
+    assert (model.size, model.channels, model.labels) == (32, 1, ("cat", "dog"))
+
+
+@pytest.mark.filterwarnings("ignore::unitdrop.notices.Notice")
+@pytest.mark.parametrize(
+    ("name", "given", "words"),
+    [
+        ("tiny", {}, r"it works with size=32 \(--size 32\)"),
+        ("answer", {"size": 32}, "has one output.*--labels FILE"),
+        ("answer", {"size": 32, "labels": ["a", "b", "c"]}, "has one output.*--labels FILE"),
+        ("model", {"size": 64}, r"it works with size=32 \(--size 32\)"),
+        ("tiny", {"size": 0}, "size=0"),
+        ("scaled", {}, r"divide by 255: mean=\(0.485, 0.456, 0.406\)"),
+    ],
+)
+def test_what_does_not_fit_its_network_is_told_with_the_remedy(others, name, given, words):
+    with pytest.raises(ModelError, match=words):
+        load_model(f"others.py:{name}", **given)
+
+
 REFUSED = {
     "nets.py": "expected FILE.py:NAME",
     "nets.py:": "expected FILE.py:NAME",

@@ -92,6 +92,41 @@ def test_the_number_of_classes_is_the_checkpoints(caches, name):
     np.testing.assert_array_equal(ours.weight, theirs.weight)
 
 
+def grey_file(name):
+    """Write a file of a network with a first layer for one channel, and return that network."""
+    net = filled(name)
+    layer = next(part for part in net.modules() if isinstance(part, torch.nn.Conv2d))
+    with torch.no_grad():
+        grey = torch.nn.Parameter(layer.weight.sum(1, keepdim=True))
+    layer.weight, layer.in_channels = grey, 1
+    net.transform_input = False
+    torch.save({"state_dict": {f"module.{k}": v for k, v in net.state_dict().items()}}, "grey.pth")
+    return net
+
+
+@pytest.mark.filterwarnings("ignore::unitdrop.notices.Notice")
+@pytest.mark.parametrize("name", ["resnet18", "densenet121", "googlenet"])
+def test_a_checkpoint_for_grey_makes_a_network_for_grey(caches, name):
+    net = grey_file(name)
+    model = load_model(name, checkpoint="grey.pth", size=96)
+    assert model.channels == 1 and model.size == 96 and model.resize == round(96 * 256 / 224)
+    readout = model("photo.png")
+    with torch.no_grad():
+        real = net(model.prepare(unitdrop.load_image("photo.png")))[0].numpy()
+    np.testing.assert_allclose(readout.weight @ readout.pooled + readout.bias, real, rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.filterwarnings("ignore::unitdrop.notices.Notice")
+def test_a_checkpoint_with_one_output_is_two_classes_if_both_have_names(caches):
+    state = filled("resnet18").state_dict()
+    torch.save({**state, "fc.weight": state["fc.weight"][:1], "fc.bias": state["fc.bias"][:1]}, "binary.pth")
+    with pytest.raises(ModelError, match=r"'resnet18' has one output.*--labels FILE"):
+        load_model("resnet18", checkpoint="binary.pth")
+    model = load_model("resnet18", checkpoint="binary.pth", labels=["no", "yes"], size=64)
+    z = model("photo.png")
+    assert model.labels == ("no", "yes") and not z.weight[0].any() and z.bias[0] == 0
+
+
 def test_a_checkpoint_of_another_architecture_is_refused(caches):
     torch.save(filled("resnet18").state_dict(), "mine.pth")
     with pytest.raises(CheckpointError, match=r"mine.pth"):

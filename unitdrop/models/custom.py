@@ -30,8 +30,8 @@ def is_python_file(name: str) -> bool:
 def load_custom(name: str, labels: Sequence[str] | None = None, size: int | None = None) -> Model:
     """Return the network that ``FILE.py:NAME`` names, or that the function there returns, as a `Model`.
 
-    The labels and the size of the input, if given, come before its own. The file is run, as ``python FILE.py`` would run it: it must be one that you trust. It can import what
-    lies beside it.
+    The labels and the size of the input, if given, come before its own. The file is run, as ``python
+    FILE.py`` would run it: it must be one that you trust. It can import what lies beside it.
 
     Raises
     ------

@@ -14,6 +14,7 @@ from torch.overrides import TorchFunctionMode
 
 from unitdrop.checkpoints.normalisers import Normaliser
 from unitdrop.checkpoints.read import Weights, read_weights
+from unitdrop.checkpoints.wanted import Misfit
 from unitdrop.download import Progress, Remote, fetch
 from unitdrop.errors import ModelError
 from unitdrop.models.model import Model, check_labels
@@ -60,6 +61,11 @@ class Entry:
         """Whether its weights are on this machine."""
         return bool(self.size) if self.remote is None else self.remote.cached
 
+    @property
+    def incomplete(self) -> bool:
+        """Whether there is something in the place of its weights that is not the whole of them."""
+        return self.remote is not None and self.remote.incomplete
+
     def load(
         self,
         checkpoint: str | Path | None = None,
@@ -105,12 +111,26 @@ class Entry:
     def _read(self, checkpoint: str | Path, weights: str | None) -> Weights:
         """Return what a checkpoint has of this architecture's weights."""
         like, head = self.build_on_meta(self.classes), self.head
-        return read_weights(checkpoint, like.state_dict(), head=head, rename=self.rename, weights=weights)
+
+        def read() -> Weights:
+            return read_weights(checkpoint, like.state_dict(), head=head, rename=self.rename, weights=weights)
+
+        try:
+            return read()
+        except Misfit as error:
+            first = f"{_first_convolution(like)[0]}.weight"
+            grey = [key for key, shape in error.shapes.items() if len(shape) == 4 and shape[1] == 1]
+            if not any(key.endswith(first) for key in grey):
+                raise
+            _make_grey(like)
+            return read()
 
     def _with(self, state: Mapping[str, torch.Tensor]) -> tuple[nn.Module, int]:
         """Return the architecture with these weights, and as many classes as they have."""
         classes = len(state[f"{self.head}.weight"])
         network = self.build_on_meta(classes)
+        if state[f"{_first_convolution(network)[0]}.weight"].shape[1] == 1:
+            _make_grey(network)
         network.load_state_dict(state, assign=True)
         return network.eval(), classes
 
@@ -209,6 +229,20 @@ class Entry:
                 f"network {self.name!r}: {sorted(names)} change with the classes; expected one layer"
             )
         return names.pop()
+
+
+def _first_convolution(network: nn.Module) -> tuple[str, nn.Conv2d]:
+    """Return the convolution that reads the picture, and its name."""
+    return next((name, part) for name, part in network.named_modules() if isinstance(part, nn.Conv2d))
+
+
+def _make_grey(network: nn.Module) -> None:
+    """Let a network take pictures of one channel; its parameters lie on the meta device."""
+    _, layer = _first_convolution(network)
+    layer.in_channels = 1
+    layer.weight = nn.Parameter(torch.empty(layer.out_channels, 1, *layer.kernel_size, device="meta"))
+    if hasattr(network, "transform_input"):
+        network.transform_input = False  # type: ignore[assignment]  # it is for three channels
 
 
 def _plain(name: str) -> str:

@@ -134,6 +134,8 @@ _NEEDED = (
     "nn.Linear, whose output it returns"
 )
 
+_TOO_COARSE = "too coarse to be exact; pass module.float()"
+
 
 def _head_of(seen: Pass) -> Head:
     """Return the head if its parts fit together, or raise `ModelError` and say what does not."""
@@ -150,7 +152,7 @@ def _head_of(seen: Pass) -> Head:
         _check_output(weight, bias, pooled, call, returned, where)
         _check_layer(seen, pooled, returned)
         maps = _maps([tensor for number, tensor in seen.latest if number < call.before], pooled, where)
-    sizes = weight.abs() @ maps.abs().mean((1, 2)).to(weight.dtype) + bias.abs()
+    sizes = _sizes(call, maps.abs().mean((1, 2)).to(weight.dtype), weight, bias)
     if not _agree(weight @ maps.mean((1, 2)).to(weight.dtype) + bias, returned, sizes):
         raise ModelError(f"{where}, whose output its maps do not give; {_NEEDED}")
     return Head(call.layer, maps, weight, bias, returned, seen.autocast)
@@ -170,7 +172,7 @@ def _check_kinds(call: Call, returned: torch.Tensor, where: str) -> None:
     """Raise `ModelError` for numbers that are too coarse, or none."""
     for tensor in (call.weight, call.input, returned):
         if tensor.dtype not in _EXACT:
-            raise ModelError(f"{where}, of {tensor.dtype}: too coarse to be exact; pass module.float()")
+            raise ModelError(f"{where}, of {tensor.dtype}: {_TOO_COARSE}")
     if not torch.isfinite(returned).all():
         raise ModelError("its output holds NaN or infinity; check its weights, and mean and std of its input")
 
@@ -191,7 +193,9 @@ def _last_call(seen: Pass, returned: torch.Tensor) -> Call:
         if (asked := _asked(name, part, read)) is not None:
             return asked
     if layers:
-        name, part, _ = layers[0]
+        name, part, read = layers[0]
+        if read.is_floating_point() and read.dtype not in _EXACT:
+            raise ModelError(f"its last linear layer is {name!r}, of {read.dtype}: {_TOO_COARSE}")
         raise ModelError(f"its last linear layer is {name!r}, {_of_kind(part)}; {_NEEDED}")
     linear = [call for call in seen.calls if not call.reads_maps]
     if linear:
@@ -236,11 +240,11 @@ def _asked(name: str, part: nn.Module, read: torch.Tensor) -> Call | None:
         return None
     (bias,), each, some, whole = answers
     weight = (each - bias).t().contiguous()
-    for x, y in ((masks * read, some), (read, whole)):
-        sizes = x.abs() @ weight.abs().t() + bias.abs()
-        if not _agree(x @ weight.t() + bias, y, sizes):
+    call = Call(name, weight, bias, read, whole, sys.maxsize, asked=True)
+    for x, y in zip((*(masks * read), read[0]), (*some, whole[0]), strict=True):
+        if not _agree(weight @ x + bias, y, _sizes(call, x.abs(), weight, bias)):
             return None
-    return Call(name, weight, bias, read, whole, sys.maxsize)
+    return call
 
 
 def _of_kind(part: nn.Module) -> str:
@@ -288,7 +292,7 @@ def _check_output(
     where: str,
 ) -> None:
     """Raise `ModelError` for a network whose output is not `weight @ pooled + bias`."""
-    ours, sizes = weight @ pooled + bias, weight.abs() @ pooled.abs() + bias.abs()
+    ours, sizes = weight @ pooled + bias, _sizes(call, pooled.abs(), weight, bias)
     if not _agree(ours, call.output.reshape(-1), sizes):
         raise ModelError(f"{where}, which does more than weight times input plus bias; {_NEEDED}")
     if not _agree(ours, returned, sizes):
@@ -296,6 +300,15 @@ def _check_output(
 
 
 # ------------------------------------------------------------------------------------ the maps
+
+
+def _sizes(call: Call, pooled: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor) -> torch.Tensor:
+    """Return the sums of the summands' sizes for each class, (C,), from the sizes of what is pooled, (U,).
+
+    A layer that was asked may have summands that cancel out and are not seen: all classes get the largest.
+    """
+    sizes = weight.abs() @ pooled + bias.abs()
+    return sizes.max().expand(len(sizes)) if call.asked else sizes
 
 
 def _agree(ours: torch.Tensor, theirs: torch.Tensor, sizes: torch.Tensor, part: float = CLOSE) -> bool:
@@ -349,5 +362,5 @@ def _what_is_wrong(units: int, pooled: torch.Tensor, wide: list[torch.Tensor]) -
     coarse = [maps for maps in wide if maps.dtype not in _EXACT and _averages_to(maps, pooled, COARSE)]
     if coarse:
         kind = coarse[-1].dtype
-        return f"the {units} maps before it are of {kind}: too coarse to be exact; pass module.float()"
+        return f"the {units} maps before it are of {kind}: {_TOO_COARSE}"
     return f"its input is not the average of the {units} maps of {h} x {w} before it; {_NEEDED}"

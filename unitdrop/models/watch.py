@@ -69,6 +69,7 @@ class Call:
     weight, bias : (C, U), and (C,) or None
     input, output : what went in and came out
     before : how many activations had come by before
+    asked : whether its weight is what the layer answered, not what it holds
     """
 
     layer: str
@@ -77,6 +78,7 @@ class Call:
     input: torch.Tensor
     output: torch.Tensor
     before: int
+    asked: bool = False
 
     @property
     def reads_maps(self) -> bool:

@@ -1,14 +1,17 @@
 """TIFF: every photometric, depth, sign, order and layout comes out right, or is refused by name."""
 
+import io
 import itertools
+import struct
+import zlib
 
 import cv2
 import numpy as np
 import pytest
-from helpers.tiffs import FORMATS, SHORT, tiff
+from helpers.tiffs import FORMATS, LONG, SHORT, tiff, written
 from PIL import Image
 
-from unitdrop.images import ImageError
+from unitdrop.images import ImageError, load_image
 from unitdrop.images.decoding import decoded
 
 SHAPES = ((0, 1), (1, 1), (1, 2), (2, 3), (2, 4), (3, 1), (5, 4), (6, 3), (8, 3))  # photometric, channels
@@ -126,3 +129,116 @@ def test_a_second_decoder_agrees_with_the_files_that_are_written_by_hand():
             np.testing.assert_array_equal(second, samples)
             agreed += 1
     assert agreed >= 30
+
+
+# What its decoder is asked for ----------------------------------------------------------------
+
+
+def grey(width, height, pieces, compression=8, **more):
+    """A TIFF of 8-bit grey levels in one strip or more, with other fields."""
+    fields = {
+        256: (LONG, [width]),
+        257: (LONG, [height]),
+        258: (SHORT, [8]),
+        259: (SHORT, [compression]),
+        262: (SHORT, [1]),
+        277: (SHORT, [1]),
+    }
+    fields |= {int(tag[1:]): value for tag, value in more.items()}
+    return written(fields, pieces)
+
+
+def tiles(width, height, pieces, **more):
+    """A TIFF of 100 x 100 grey levels in tiles."""
+    own = {"t322": (LONG, [width]), "t323": (LONG, [height]), "t324": None, "t325": None}
+    return grey(100, 100, pieces, **(own | more))
+
+
+def deflated(count):
+    """So many zeros, packed."""
+    packer = zlib.compressobj(9)
+    whole, rest = divmod(count, 2**20)
+    parts = [packer.compress(bytes(size)) for size in (*[2**20] * whole, rest)]
+    return b"".join([*parts, packer.flush()])
+
+
+def test_a_tile_much_larger_than_the_picture_is_refused_before_it_is_decoded():
+    for width, height in ((46_000, 46_000), (2**31, 16), (16, 2**31)):
+        with pytest.raises(ImageError, match=f"has tiles of {width} x {height}, much larger than itself"):
+            load_image(tiles(width, height, [deflated(10_000)] * 7))
+    assert load_image(tiles(512, 512, [deflated(512 * 512)])).shape == (100, 100, 3)
+
+
+def test_tiles_that_share_their_bytes_are_refused():
+    piece = deflated(256) + bytes(2**20)
+    at = 1000
+    shared = tiles(16, 16, [bytes(1000) + piece], t324=(LONG, [at] * 49), t325=(LONG, [len(piece)] * 49))
+    with pytest.raises(ImageError, match="share their bytes"):
+        load_image(shared + piece * 2)
+    with pytest.raises(ImageError, match="more strips or tiles than it needs"):
+        load_image(tiles(100, 100, [deflated(10_000)] * 500))
+
+
+@pytest.mark.parametrize("compression", [1, 8])
+def test_a_tiff_that_lacks_pixels_is_refused(compression):
+    pack = deflated if compression == 8 else bytes
+    strips = {"t273": None, "t279": None, "t278": (LONG, [10])}
+    good = grey(100, 100, [pack(1000)] * 10, compression, **strips)
+    assert load_image(good).shape == (100, 100, 3)
+    for broken in (
+        good[:-1],
+        grey(100, 110, [pack(1000)] * 10, compression, **strips),
+        grey(100, 100, [pack(1000)] * 9 + [pack(900)], compression, **strips),
+        grey(200, 100, [pack(1000)] * 10, compression, **strips),
+        grey(100, 100, [pack(1000)] * 9, compression, **strips),
+    ):
+        with pytest.raises(ImageError, match="damaged or cut short"):
+            load_image(broken)
+
+
+@pytest.mark.parametrize("codec", ["tiff_lzw", "packbits", "jpeg", "zstd", "lzma", "tiff_adobe_deflate"])
+def test_a_strip_that_was_cut_is_refused_whatever_its_codec(codec, capfd):
+    picture = np.random.default_rng(0).integers(0, 256, (24, 32, 3), dtype=np.uint8).repeat(8, 0).repeat(8, 1)
+    buffer = io.BytesIO()
+    Image.fromarray(picture).save(buffer, "TIFF", compression=codec)
+    data = buffer.getvalue()
+    capfd.readouterr()
+    assert load_image(data).shape == (192, 256, 3)
+    with Image.open(io.BytesIO(data)) as image:
+        counts, offsets = image.tag_v2[279], image.tag_v2[273]
+    last, length = offsets[-1], counts[-1]
+    if codec == "jpeg":
+        cut = data[: last + length // 2] + b"\xff\xd9" + data[last + length // 2 + 2 :]
+    else:
+        cut = data[: last + length // 2] + bytes(length - length // 2) + data[last + length :]
+    try:
+        shown = load_image(cut)
+    except ImageError as error:
+        assert "cannot be decoded" in str(error)
+    else:  # zeros may mean something in a codec without checks, but never less than all rows
+        assert codec in ("packbits", "tiff_lzw") and shown.shape == (192, 256, 3)
+    assert capfd.readouterr().err == ""
+
+
+def test_fields_that_are_more_than_the_file_are_refused():
+    good = grey(10, 10, [bytes(100)], 1, t273=None, t279=None)
+    count = struct.unpack_from("<H", good, 8)[0]
+    for place, value in (
+        (8, struct.pack("<H", 65535)),
+        (10 + 12 * (count - 1) + 4, struct.pack("<I", 2**31)),
+    ):
+        with pytest.raises(ImageError, match="damaged or cut short"):
+            load_image(good[:place] + value + good[place + len(value) :])
+    for length in range(9):
+        with pytest.raises(ImageError):
+            load_image(good[:length])
+
+
+def test_a_bigtiff_is_read():
+    fields = {256: (LONG, [9]), 257: (LONG, [7]), 258: (SHORT, [8]), 259: (SHORT, [1]), 262: (SHORT, [1])}
+    samples = np.random.default_rng(0).integers(0, 256, (7, 9), dtype=np.uint8)
+    fields |= {273: None, 277: (SHORT, [1]), 279: None}
+    data = written(fields, [samples.tobytes()], bigtiff=True)
+    np.testing.assert_array_equal(load_image(data)[..., 0], samples)
+    with pytest.raises(ImageError, match="the big-endian kind of BigTIFF"):
+        load_image(written(fields, [samples.tobytes()], big=True, bigtiff=True))

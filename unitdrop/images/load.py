@@ -100,7 +100,9 @@ def _from_image(image: Image.Image, value_range: tuple[float, float] | None) -> 
 def _undecoded(image: Any) -> io.BytesIO | None:
     """Return the file of a PIL image that is only opened so far, so that it is judged as any other file."""
     file: Any = getattr(image, "fp", None)
-    first = image.format in (*FORMATS, "MPO") and not getattr(image, "decoderconfig", None) and not image.tell()
+    first = (
+        image.format in (*FORMATS, "MPO") and not getattr(image, "decoderconfig", None) and not image.tell()
+    )
     if not (first and getattr(image, "tile", None) and hasattr(file, "seek")):
         return None
     place = file.tell()

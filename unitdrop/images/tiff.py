@@ -169,6 +169,8 @@ def read_tiff(data: bytes, name: str) -> Tiff:
         much; or it is of a kind that would come out wrong.
     """
     fields = _Directory(data, name)
+    if data.startswith(b"MM\0+"):
+        _refuse(fields, "the big-endian kind of BigTIFF")
     layout = _layout(fields)
     check_size(layout.width, layout.height, name)
     _check_kind(fields, layout)

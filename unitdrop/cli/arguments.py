@@ -231,7 +231,8 @@ def _add_choices(command: argparse.ArgumentParser, top: str) -> None:
         metavar="KEY",
         help="where they lie in that file, if it holds several, such as model_ema (the customary ones)",
     )
-    add("--labels", metavar="FILE", help="class names, one a line, in the network's order")
+    words = "class names: one a line in the network's order, a list or map in JSON or YAML, or a table"
+    add("--labels", metavar="FILE", help=words)
     add(
         "--trust-unpinned",
         action="store_true",

@@ -1,4 +1,4 @@
-"""What is decoded apart comes out as it would here, says what it would, and takes no other process with it."""
+"""What is decoded apart comes out as it would here, says what it would, and takes nothing with it."""
 
 import io
 import threading

@@ -212,7 +212,7 @@ def list_models(args: argparse.Namespace) -> int:
     print(row.format("name", "units", "classes", "download", "licence", "cached", "about"))
     for entry in catalogue():
         size = "-" if entry.remote is None else f"{entry.size / 1e6:.0f} MB"
-        cached = "yes" if entry.cached else "no"
+        cached = "yes" if entry.cached else "no (incomplete)" if entry.incomplete else "no"
         texts = (printable(text) for text in (entry.licence, cached, entry.about))
         print(row.format(printable(entry.name), entry.units, entry.classes, size, *texts))
     print(_MODELS_NOTE)

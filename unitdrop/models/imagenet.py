@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import partial
 
 from torch import nn
@@ -77,6 +78,7 @@ UNITS = {
 The tests find them out by running `find_head` on each classifier that torchvision has, and compare.
 """
 
+ROUNDED = 2_000  # bytes that `_file_size` may be too large by, rounded as it is
 MB = 2**20  # the unit of torchvision's `_file_size`
 _AUXILIARY = re.compile(r"(aux1|aux2|AuxLogits)\.")
 _DENSE = re.compile(r"(.*denselayer\d+\.(?:norm|relu|conv))\.([12]\..*)")
@@ -93,7 +95,7 @@ def entries() -> Iterator[Entry]:
             classes=len(weights.meta["categories"]),
             size=round(weights.meta["_file_size"] * MB),
             licence="CC BY-NC 4.0" if "license" in weights.meta else "none stated",
-            remote=remote_file(weights.url),
+            remote=replace(remote_file(weights.url), least=round(weights.meta["_file_size"] * MB) - ROUNDED),
             build=partial(build, name),
             settings=partial(_settings, weights),
             rename=current_key,

@@ -242,7 +242,7 @@ class Controls:
             "The values that are black and white, such as 0 4095, in pictures of more than 8 bits and in "
             "arrays; empty: by themselves. The prediction becomes the class."
         )
-        box = make(w.Text, "Values", "48px", flex="0 1 210px", placeholder="black white")
+        box = make(w.Text, "value_range", "80px", flex="0 1 230px", placeholder="black white")
         box.continuous_update = False
         self.value_range = add("value_range", box, "range_typed", words)
         box = make(w.Accordion, width="auto")

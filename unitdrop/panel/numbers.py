@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from unitdrop.images import load_image
@@ -63,12 +64,15 @@ class Numbers:
 
     def heard(self, network: Any, image: int, value_range: Range) -> Heard:
         """Return what a network, at hand or not, says about an image, after a forward pass in any case."""
-        said: list[str] = []
+        source, said = self._source(image), list[str]()
+        given = content = source.get()
         with listening(said.append):
-            content = self._source(image).get()
             if value_range is not None:
                 content = load_image(content, value_range=value_range)
-            return Heard(network(content), tuple(said))
+            readout = network(content)
+        if isinstance(given, Path):  # the panel knows it by its name
+            said = [text.replace(str(given), source.name) for text in said]
+        return Heard(readout, tuple(said))
 
     def put(self, model: str, image: int, value_range: Range, heard: Heard) -> None:
         """Keep what was computed elsewhere."""

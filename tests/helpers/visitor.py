@@ -77,7 +77,7 @@ class App:
 
     @contextlib.contextmanager
     def channels(
-        self, kernel: str, *headers: str, protocol: str = "", token: bool = True
+        self, kernel: str, *headers: str, protocol: str = V1, token: bool = True
     ) -> Iterator[Channels]:
         """Open the websocket of a kernel; gives it, or raises `PermissionError` with the status."""
         query = f"?session_id={secrets.token_hex(8)}" + (f"&token={self.token}" if token else "")
@@ -94,7 +94,7 @@ class App:
 
 
 class Channels:
-    """A websocket; its messages are those of Jupyter's legacy protocol, or bytes of one's own."""
+    """A websocket; its messages are those of Jupyter's protocol v1, or bytes of one's own."""
 
     def __init__(self, wire: socket.socket) -> None:
         self.wire = wire
@@ -107,8 +107,7 @@ class Channels:
 
     def say(self, kind: str, content: dict, *buffers: bytes, **more: object) -> None:
         """Send a message of a kind."""
-        words = json.dumps(message(kind, content) | more).encode()
-        self.send(legacy(words, *buffers) if buffers else words, text=not buffers)
+        self.send(v1(message(kind, content) | more, *buffers))
 
     def hear(self, seconds: float = PATIENCE) -> dict | int | None:
         """The next message with its buffers, the code of the other side's good-bye, or None."""
@@ -125,7 +124,7 @@ class Channels:
             return int.from_bytes(content[:2], "big")
         if first & 15 == 9:  # a ping
             return self.hear(seconds)
-        return _unpacked(content) if first & 15 == 2 else json.loads(content)
+        return _unpacked(content)
 
     def _read(self, length: int) -> bytes:
         found = b""
@@ -148,7 +147,8 @@ class Channels:
     def widgets(self) -> dict[str, dict]:
         """The state of every widget of the page, by its id."""
         comm = uuid.uuid4().hex
-        self.say("comm_open", {"comm_id": comm, "target_name": "jupyter.widget.control", "data": {}})
+        opened = {"comm_id": comm, "target_name": "jupyter.widget.control", "data": {}}
+        self.say("comm_open", opened, metadata={"version": "1.0.0"})
         self.say("comm_msg", {"comm_id": comm, "data": {"method": "request_states"}})
         while True:
             found = self.hear()
@@ -174,14 +174,6 @@ def message(kind: str, content: dict) -> dict:
     return parts | {"content": content, "channel": "shell"}
 
 
-def legacy(*parts: bytes) -> bytes:
-    """Parts as one binary message of the legacy protocol."""
-    offsets = [4 * (len(parts) + 1)]
-    for part in parts[:-1]:
-        offsets.append(offsets[-1] + len(part))
-    return struct.pack(f"!{len(parts) + 1}I", len(parts), *offsets) + b"".join(parts)
-
-
 def v1(told: dict, *buffers: bytes, channel: bytes = b"shell") -> bytes:
     """A message of the protocol v1."""
     names = ("header", "parent_header", "metadata", "content")
@@ -193,10 +185,11 @@ def v1(told: dict, *buffers: bytes, channel: bytes = b"shell") -> bytes:
 
 
 def _unpacked(content: bytes) -> dict:
-    (count,) = struct.unpack("!I", content[:4])
-    offsets = [*struct.unpack(f"!{count}I", content[4 : 4 * (count + 1)]), len(content)]
-    words, *buffers = (content[a:b] for a, b in pairwise(offsets))
-    return json.loads(words) | {"buffers": buffers}
+    (count,) = struct.unpack("<Q", content[:8])
+    offsets = struct.unpack(f"<{count}Q", content[8 : 8 * (count + 1)])
+    _, *parts = (content[a:b] for a, b in pairwise(offsets))
+    told = dict(zip(("header", "parent_header", "metadata", "content"), map(json.loads, parts), strict=False))
+    return told | {"buffers": parts[4:]}
 
 
 def _answer(wire: socket.socket) -> Answer:

@@ -88,6 +88,10 @@ def test_only_a_page_of_this_server_may_open_a_websocket_or_send_a_form(name, or
         ({"Sec-Fetch-Site": "same-site", "Sec-Fetch-Mode": "no-cors", "Sec-Fetch-Dest": "image"}, False),
         ({"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "websocket"}, False),
         ({"Sec-Fetch-Site": "something new", "Sec-Fetch-Dest": "empty"}, False),
+        ({"Sec-Fetch-Site": "cross-site"}, False),
+        ({"Referer": "http://evil.org/"}, True),
+        ({"Referer": "http://evil.org/", "Sec-Fetch-Dest": "image"}, False),
+        ({"Referer": "http://evil.org/", "Upgrade": "websocket"}, False),
     ],
 )
 def test_a_page_of_another_site_may_only_lead_here(headers, good):
@@ -95,8 +99,8 @@ def test_a_page_of_another_site_may_only_lead_here(headers, good):
 
 
 def test_a_page_of_another_site_sends_no_form():
-    headers = {"Host": HERE, "Sec-Fetch-Site": "cross-site", "Sec-Fetch-Dest": "document"}
-    assert why_refused("POST", headers, LOOPBACK)
+    headers = {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "navigate", "Sec-Fetch-Dest": "document"}
+    assert why_refused("POST", {"Host": HERE, **headers}, LOOPBACK)
     assert why_refused("POST", {"Host": HERE, "Referer": "http://evil.org/"}, LOOPBACK)
 
 

@@ -89,8 +89,9 @@ def _foreign(headers: Mapping[str, str]) -> bool:
 
 def _is_navigation(method: str, headers: Mapping[str, str]) -> bool:
     """Return whether a person seems to have followed a link."""
-    mode, dest = headers.get("Sec-Fetch-Mode", "navigate"), headers.get("Sec-Fetch-Dest", "document")
-    return (method, mode, dest) == ("GET", "navigate", "document")
+    told = [headers[name] for name in ("Sec-Fetch-Mode", "Sec-Fetch-Dest") if name in headers]
+    some = "Sec-Fetch-Site" in headers or bool(told)  # a browser that tells one of them tells all
+    return method == "GET" and "Upgrade" not in headers and told == (["navigate", "document"] if some else [])
 
 
 class Gate(Router):

@@ -11,7 +11,7 @@ from voila.tornado.kernel_websocket_handler import VoilaKernelWebsocketHandler
 
 from unitdrop.serving.gate import page_of, why_no_page
 from unitdrop.serving.kernels import BoundedKernels
-from unitdrop.serving.messages import Refused, check_message
+from unitdrop.serving.messages import V1, Refused, check_message
 
 THEMES = ("light", "dark")
 _FULL = (
@@ -70,7 +70,9 @@ class Channels(VoilaKernelWebsocketHandler):
     """The websocket of a page: a few for each kernel, and only what widgets say goes through."""
 
     async def pre_get(self) -> None:
-        """Refuse one connection too many."""
+        """Refuse one connection too many, and one of the legacy protocol; see `messages`."""
+        if V1 not in self.request.headers.get("Sec-Websocket-Protocol", "").replace(",", " ").split():
+            raise HTTPError(400, reason="Another protocol is expected")
         kernels: BoundedKernels = self.settings["kernel_manager"]
         if self.kernel_id in kernels and not kernels.takes_another(self.kernel_id):
             raise HTTPError(503, reason="Too many connections")
@@ -79,7 +81,7 @@ class Channels(VoilaKernelWebsocketHandler):
     def on_message(self, ws_message: str | bytes) -> None:
         """Hand a message on to the kernel; one that no page sends ends the connection."""
         try:
-            check_message(ws_message, self.selected_subprotocol)
+            check_message(ws_message)
         except Refused as refused:
             self.log.warning("A message of a page is refused: %s.", refused)
             self.close(1008, f"message refused: {refused}"[:120])

@@ -51,7 +51,7 @@ def test_objects_beside_the_weights_do_not_matter(name, read):
 
 def test_nothing_that_a_file_names_is_imported(read):
     lines = b"cmodule_of_nobody\nClass\n)R"
-    with pytest.warns(Notice, match=r"left out, and their code is not run: 'module_of_nobody.Class'"):
+    with pytest.warns(Notice, match=r"not built, and none of their code is run: 'module_of_nobody.Class'"):
         found = read(zipped(pickled({"state_dict": parts(), "x": Raw(lines)})))
     assert list(found) == list(LIKE) and "module_of_nobody" not in sys.modules
     unused = next(name for name in ("this", "antigravity", "turtledemo") if name not in sys.modules)

@@ -27,9 +27,10 @@ _HARMFUL_BUILTINS = _words(
 # Of these so much lies beside weights that it is not worth a word.
 _USUAL = _words(
     """
-    _codecs argparse array builtins collections copy_reg copyreg datetime decimal enum exceptions fractions
-    functools lightning lightning_fabric numpy omegaconf pathlib pytorch_lightning pytz random re timm
-    torch types uuid zoneinfo
+    UserDict UserList _codecs argparse array builtins collections copy_reg copyreg dataclasses datetime
+    decimal enum exceptions fractions functools itertools lightning lightning_fabric logging numpy
+    omegaconf operator pathlib pytorch_lightning pytz random re time timm torch types typing uuid
+    zoneinfo
     """
 )
 

@@ -28,10 +28,10 @@ _STORAGES = {
     "torch.storage UntypedStorage": torch.uint8,  # of bytes
     "torch UntypedStorage": torch.uint8,
 }
-_QUANTISED = {
-    "torch QInt8Storage": 1,
-    "torch QUInt8Storage": 1,
-    "torch QInt32Storage": 4,
+_QUANTISED = {  # how the numbers lie; what they mean is kept elsewhere
+    "torch QInt8Storage": torch.int8,
+    "torch QUInt8Storage": torch.uint8,
+    "torch QInt32Storage": torch.int32,
 }
 
 
@@ -64,10 +64,10 @@ class Storages:
         if type(place) is not str or not re.fullmatch(r"(?!meta)[a-z]{1,20}(:\d{1,3})?", place):
             raise CheckpointError(f"its storage {shown(key)} lies on {shown(place)}; save it from the CPU")
         quantised = _QUANTISED.get(kind)
-        dtype = torch.uint8 if quantised else _STORAGES.get(kind)
+        dtype = quantised or _STORAGES.get(kind)
         if dtype is None:
             return Opaque(kind)
-        storage = Storage(key, dtype, numel * (quantised or 1))
+        storage = Storage(key, dtype, numel)
         known = self.found.setdefault(key, storage)
         if known != storage and known.nbytes + storage.nbytes:  # empty ones may share a name
             raise CheckpointError(f"its storage {shown(key)} is described twice, and differently")

@@ -63,13 +63,13 @@ class Contents:
 
     @property
     def notes(self) -> list[str]:
-        """What was left out, in words: objects of a user's own classes and the like."""
+        """What is not built, in words: objects of a user's own classes and the like."""
         names = [shown(name.replace(" ", ".")) for name in self._strange]
         more = f" and {len(names) - 3} more" if len(names) > 3 else ""
         some = ", ".join(names[:3])
-        return [f"objects that are no weights are left out, and their code is not run: {some}{more}"] * bool(
-            names
-        )
+        return [
+            f"objects of unknown classes are not built, and none of their code is run: {some}{more}"
+        ] * bool(names)
 
     def take(self, outline: Tensor) -> torch.Tensor:
         """Return the tensor of an outline, in memory of its own; it may be strided.

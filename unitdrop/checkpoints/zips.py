@@ -248,6 +248,9 @@ def _check_records(file: BinaryIO, entries: Mapping[str, ZipEntry]) -> None:
     for name, entry in entries.items():
         if name in _SMALL:
             if not (entry.size <= 64 and _SMALL[name](read_at(file, entry.start, entry.size))):
-                raise CheckpointError(f"its {name} is not what torch.save writes on a little-endian machine")
+                raise CheckpointError(
+                    f"its {name} is not what torch.save writes on a little-endian machine; "
+                    "save it again on one"
+                )
         elif name != "data.pkl" and not re.fullmatch(r"data/[0-9]+", name):
             raise CheckpointError(f"its zip holds {shown(name)}, which torch.save does not write")

@@ -31,8 +31,9 @@ INDEX_WORDS = (
     *("categoryid", "targetindex", "target", "number", "num", "no", "label", "class", "#"),
 )
 """What heads a column of indices."""
+SURE_INDEX_WORDS = {word for word in INDEX_WORDS if word.endswith(("index", "idx", "classid", "labelid"))}
 WORDNET = re.compile(r"n[0-9]{8}")
-NUMBER = re.compile(r"[0-9]{1,9}")
+NUMBER = re.compile(r"[0-9]{1,9}(?:\.0+)?")  # pandas writes 1.0 beside a gap
 
 Where = Callable[[int], str]  # names the n-th row for people: "line 3"
 
@@ -47,7 +48,7 @@ class Found:
 
 def numbers_in(cells: Sequence[str]) -> list[int] | None:
     """Return the cells as whole numbers; None if any is none."""
-    return [int(cell) for cell in cells] if all(map(NUMBER.fullmatch, cells)) else None
+    return [int(cell.partition(".")[0]) for cell in cells] if all(map(NUMBER.fullmatch, cells)) else None
 
 
 def counts_from(numbers: Sequence[int] | None) -> int | None:
@@ -138,8 +139,8 @@ class Table:
         head = (self.header or [""] * len(self.columns))[column].strip()
         return f"column {head[:40]!r}" if head else f"column {column + 1}"
 
-    def found(self) -> Found:
-        """Return the names in order.
+    def found(self, sort: bool = True) -> Found:
+        """Return the names in the order of the column that is the index or, without `sort`, of the rows.
 
         Raises
         ------
@@ -147,13 +148,20 @@ class Table:
             It is not sure which column holds the names or the index, or the index has gaps.
         """
         name = self._names_column()
-        index = self._index_column(name)
+        index = self._index_column(name) if sort else None
         notes = [f"{self.called(c)} was left out" for c in range(len(self.columns)) if c not in (name, index)]
         if index is None:
             for row, cell in enumerate(self.columns[name]):
                 if not cell:
                     raise ModelError(f"{self.where(row)} has no name")
-            return Found(list(self.columns[name]), [f"the names are those of {self.called(name)}", *notes])
+            ids = [
+                note
+                for c, yes in enumerate(self.ids)
+                if yes and sort
+                for note in order_of_ids(self.columns[c])
+            ]
+            notes = [f"the names are those of {self.called(name)}", *notes, *ids]
+            return Found(list(self.columns[name]), notes)
         numbers = self.numbers[index]
         assert numbers is not None, "a column of indices holds numbers"
         found = in_order(
@@ -163,8 +171,10 @@ class Table:
 
     def _headed(self, columns: Sequence[int], words: Sequence[str]) -> int | None:
         """Return the one of some columns that is headed by the surest of some words; None if none is."""
-        places = [(words.index(self.heads[c]), c) for c in columns if self.heads[c] in words]
-        return min(places)[1] if places else None
+        places = sorted((words.index(self.heads[c]), c) for c in columns if self.heads[c] in words)
+        if len(places) > 1 and places[0][0] == places[1][0]:
+            raise ModelError(f"two columns are headed {self.heads[places[0][1]]!r}; leave one of them out")
+        return places[0][1] if places else None
 
     def _names_column(self) -> int:
         texts, ids = self.texts, [c for c, yes in enumerate(self.ids) if yes]
@@ -190,9 +200,18 @@ class Table:
         raise ModelError("all columns hold numbers; head them with 'index' and 'name'")
 
     def _index_column(self, name: int) -> int | None:
-        columns = [c for c in range(len(self.columns)) if c != name and self.numbers[c] is not None]
+        others = [c for c in range(len(self.columns)) if c != name]
+        broken = [c for c in others if self.numbers[c] is None and self.heads[c] in SURE_INDEX_WORDS]
+        if broken:
+            raise ModelError(f"{self.called(broken[0])} does not hold the numbers 0 to {len(self.rows) - 1}")
+        columns = [c for c in others if self.numbers[c] is not None]
         self._check_gaps(columns)
-        able = [c for c in columns if self.is_index(c)]
+        able = [c for c in columns if self.is_index(c) and not self._merely_counts(c)]
+        unsure = [c for c in columns if self.is_index(c) and self._merely_counts(c)]
+        if not able and any(self.numbers[c] != sorted(self.numbers[c] or []) for c in unsure):
+            raise ModelError(
+                f"whether {self.called(unsure[0])} is the index is not sure; head it with 'index'"
+            )
         named = [c for c in able if self.heads[c] in INDEX_WORDS]
         for group in (named, able):
             orders = {
@@ -204,6 +223,11 @@ class Table:
             which = " and ".join(self.called(c) for c in able[:2])
             raise ModelError(f"{which} could both be the index; head it with 'index'")
         return None
+
+    def _merely_counts(self, column: int) -> bool:
+        """Return whether a column of 1 to C may be something else, as its head is no word for an index."""
+        known = not self.heads[column] or self.heads[column] in INDEX_WORDS
+        return not known and min(self.numbers[column] or [0]) > 0
 
     def _check_gaps(self, columns: Sequence[int]) -> None:
         """Raise `ModelError` where a column was surely meant to be the index and is none."""
@@ -221,6 +245,18 @@ class Table:
                 raise ModelError(
                     f"the numbers in {self.called(column)} are no index: they do not begin with 0"
                 )
+
+
+def order_of_ids(lines: Sequence[str]) -> list[str]:
+    """Return what to say of WordNet ids in front of the names: something only if they do not ascend.
+
+    Examples
+    --------
+    >>> order_of_ids(["n01440764 tench", "n01443537 goldfish"]), order_of_ids(["n02", "n01"])
+    ([], ['the WordNet ids do not ascend, as those of most networks do'])
+    """
+    ids = [line[:9] for line in lines if line[:1] == "n"]
+    return [] if ids == sorted(ids) else ["the WordNet ids do not ascend, as those of most networks do"]
 
 
 def head_word(cell: str) -> str:

@@ -22,9 +22,11 @@ from unitdrop.models.label_columns import (
     head_word,
     in_order,
     looks_like_index,
+    order_of_ids,
     split_header,
 )
-from unitdrop.models.label_literals import yaml_scalar
+from unitdrop.models.label_literals import parse_literal, yaml_scalar
+from unitdrop.models.label_values import names_of_value
 from unitdrop.names import brief
 
 MOST_COLUMNS = 30  # of a table of class names; more marks in a line part no columns
@@ -42,10 +44,17 @@ def names_of_lines(lines: list[tuple[int, str]], ending: str) -> Found:
     for number, line in lines:
         if not line:
             raise ModelError(f"line {number} is empty")
-        if re.fullmatch(r"[\[\]{}()]+[,;]?|\S+\s*\{", line):
+        if _is_code(line):
             raise ModelError(f"line {number} is no name: {line[:40]!r}")
     found = _of_clean_lines(lines, ending)
     return Found(found.names, notes + found.notes)
+
+
+def _is_code(line: str) -> bool:
+    """Return whether a line is a part of a list or of a program rather than a name."""
+    brackets = [line.count(left) - line.count(right) for left, right in ("()", "[]", "{}")]
+    parts = any(brackets) and re.search(r"[\[{(=]\s*[\"'\[{(]|[\"']\s*[\]}),]|,$|\w[\[{(]$", line)
+    return bool(parts or re.fullmatch(r"[\[\]{}()]+[,;]?|\S+\s*\{|[\[{].*[\"'].*[\]}][,;]?", line))
 
 
 def _of_clean_lines(numbered: list[tuple[int, str]], ending: str) -> Found:
@@ -55,19 +64,23 @@ def _of_clean_lines(numbered: list[tuple[int, str]], ending: str) -> Found:
         return f"line {numbered[row][0]}"
 
     lines = [line for _, line in numbered]
-    if all(re.match(r"-\s", line) for line in lines):
+    if all(re.match(r"[-*]\s", line) for line in lines):
         names = [yaml_scalar(line[1:], number) for number, line in numbered]
-        return Found(names, ["the dashes before the names were left out"])
+        return Found(names, ["the dashes or stars before the names were left out"])
+    if all(_ITEM.fullmatch(line) for line in lines):
+        inside = "".join(line.rstrip(",") + ",\n" for line in lines)
+        found = names_of_value(parse_literal(f"{{{inside}}}")[0])
+        return Found(found.names, [*found.notes, "its lines were read as those of a map in Python"])
     for mark in "\t;,":
         rows = _cells(lines, mark)
         found = _of_cells(rows, where, mark == "\t" or ending in (".csv", ".tsv")) if rows else None
         if found:
             return found
     if ending in (".csv", ".tsv") and (column := _cells(lines, ",", 1)):
-        names = [cell for (cell,) in column]
-        if head_word(names[0]) in NAME_WORDS and len(names) > 1:
-            return Found(names[1:], [f"the header {names[0][:40]!r} was left out"])
-        lines = names
+        lines = [cell for (cell,) in column]
+        if head_word(lines[0]) in NAME_WORDS and len(lines) > 1:
+            found = _peeled(lines[1:], lambda row: where(row + 1))
+            return Found(found.names, [*found.notes, f"the header {lines[0][:40]!r} was left out"])
     return _peeled(lines, where)
 
 
@@ -95,6 +108,10 @@ def _of_cells(rows: list[list[str]], where: Where, columned: bool) -> Found | No
 
     With ``columned``, the cells are columns for sure, and it must be one.
     """
+    full = [c for c in range(len(rows[0])) if any(row[c] for row in rows)]  # Excel leaves empty ones behind
+    rows = [[row[c] for c in full] for row in rows] if len(full) > 1 else rows
+    while len(rows) > 1 and not any(rows[-1]):
+        rows = rows[:-1]
     header, below = split_header(rows, columned)
     skipped = int(header is not None)
     table = Table(below, header, lambda row: where(row + skipped))
@@ -121,6 +138,7 @@ def _unquoted(names: Sequence[str]) -> list[str]:
 # An index or a WordNet id at one end of every line ------------------------------------------------
 
 
+_ITEM = re.compile(r"""(?=.*['"])(?:'[^']*'|"[^"]*"|[0-9]{1,9})\s*:\s*(?:'[^']*'|"[^"]*"|[0-9]{1,9}),?""")
 _LEADING = re.compile(
     r"(?:(?:class|label|id|idx|index)[ _#]?)?[(\[]?([0-9]{1,9})"
     r"(\s*[-=]>\s*|\s*[:,;=|]\s*|[.)\]]:?\s+|\s+-\s+|\s+)(.*)",
@@ -139,7 +157,7 @@ def _peeled(lines: Sequence[str], where: Where) -> Found:
             names, more = _without_ids(found.names)
             found = Found(_unquoted_each(names), [*found.notes, *ids, *more, *notes])
         elif ids:
-            found = Found(_unquoted(rows), [*ids, *notes])
+            found = Found(_unquoted(rows), [*ids, *order_of_ids(lines[header:]), *notes])
         if found is not None:
             return _without_letters(found)
     names = _unquoted(lines)

@@ -15,7 +15,6 @@ from unitdrop.models.label_columns import (
     WORDNET,
     Found,
     Table,
-    Where,
     counts_from,
     fault_of,
     in_order,
@@ -67,25 +66,25 @@ def names_of_value(value: Any) -> Found:
     return Found([_as_name(item, _entry(i)) for i, item in enumerate(value)])
 
 
-def _of_rows(rows: Sequence[Sequence[Any]], where: Where = _entry) -> Found:
+def _of_rows(rows: Sequence[Sequence[Any]], sort: bool = True) -> Found:
     """Return the names in a list of lists, all of one length."""
     width = len(rows[0])
     for i, row in enumerate(rows):
         if len(row) != width:
-            raise ModelError(f"{where(i)} has {len(row)} parts, {where(0)} has {width}")
-    cells = [[_as_name(cell, where(i)) for cell in row] for i, row in enumerate(rows)]
-    return Found([row[0] for row in cells]) if width == 1 else Table(cells, None, where).found()
+            raise ModelError(f"{_entry(i)} has {len(row)} parts, {_entry(0)} has {width}")
+    cells = [[_as_name(cell, _entry(i)) for cell in row] for i, row in enumerate(rows)]
+    return Found([row[0] for row in cells]) if width == 1 else Table(cells, None, _entry).found(sort)
 
 
-def _of_records(records: Sequence[Pairs], where: Where = _entry) -> Found:
+def _of_records(records: Sequence[Pairs], sort: bool = True) -> Found:
     """Return the names in a list of maps, as a table whose header is the keys that hold texts or numbers."""
     maps = [{key: value for key, value in record if isinstance(key, str)} for record in records]
     common = [key for key in maps[0] if all(_is_plain(each.get(key)) for each in maps)]
     if not common:
         raise ModelError("its maps have no texts or numbers under the same keys")
     if len(common) == 1:
-        return Found([_as_name(each[common[0]], where(i)) for i, each in enumerate(maps)])
-    return Table([[str(each[key]).strip() for key in common] for each in maps], common, where).found()
+        return Found([_as_name(each[common[0]], _entry(i)) for i, each in enumerate(maps)])
+    return Table([[str(each[key]).strip() for key in common] for each in maps], common, _entry).found(sort)
 
 
 def _is_plain(value: Any) -> bool:
@@ -138,9 +137,9 @@ def _of_two_numbers(keys: list[str], values: list[Any], numbers: list[int], targ
 def _of_index_map(values: Sequence[Any], numbers: Sequence[int]) -> Found:
     """Return the names in the values of a map whose keys are the index."""
     if all(isinstance(value, Pairs) and value for value in values):
-        found = _of_records([value for value in values if isinstance(value, Pairs)])
+        found = _of_records([value for value in values if isinstance(value, Pairs)], sort=False)
     elif all(type(value) is list and value for value in values):
-        found = _of_rows(values)
+        found = _of_rows(values, sort=False)
     else:
         found = Found([_as_name(value, _entry(i)) for i, value in enumerate(values)])
     names = _indexed(found.names, numbers)
@@ -149,9 +148,10 @@ def _of_index_map(values: Sequence[Any], numbers: Sequence[int]) -> Found:
 
 def _of_keyed(values: dict[str, Any]) -> Found:
     """Return the names that a larger map has under a known key, or those beside ascending WordNet ids."""
+    known = {key.lower(): value for key, value in values.items()}
     for key in KEYS:
-        if isinstance(values.get(key), list) and values[key]:
-            found = names_of_value(values[key])
+        if isinstance(known.get(key), list) and known[key]:
+            found = names_of_value(known[key])
             return Found(found.names, [*found.notes, f"the names are those under {key!r}"])
     ids = list(values)
     if all(map(WORDNET.fullmatch, ids)) and ids == sorted(ids):
@@ -165,7 +165,7 @@ def _of_keyed(values: dict[str, Any]) -> Found:
 
 def opens_yaml(line: str) -> bool:
     """Return whether a line is a key of class names, with nothing or a list behind it."""
-    return bool(re.match(rf"""['"]?({"|".join(KEYS)})['"]?\s*:\s*([\[{{#&*|>!]|$)""", line))
+    return bool(re.match(rf"""['"]?({"|".join(KEYS)})['"]?\s*:\s*([\[{{#&*|>!]|$)""", line, re.IGNORECASE))
 
 
 def names_of_yaml(lines: list[tuple[int, str]]) -> Found:
@@ -175,7 +175,7 @@ def names_of_yaml(lines: list[tuple[int, str]]) -> Found:
         for i, line in lines
         if line.strip() and not re.match(r"\s*#|---\s*$|\.\.\.\s*$|%YAML", line)
     ]
-    maps = {key: (rest, below) for key, rest, below in yaml_maps(lines)}
+    maps = {key.lower(): (rest, below) for key, rest, below in yaml_maps(lines)}
     for key in KEYS:
         if key in maps:
             rest, below = maps[key]

@@ -4,6 +4,7 @@ import csv
 import io
 import os
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -166,8 +167,7 @@ def test_the_home_folder_is_meant_by_its_sign_in_every_path(capsys, files, monke
     assert run(capsys, "sweep", "~/photo.gif", "--csv", "~/all.csv", *choices)[0] == 0
     assert run(capsys, "gif", "~/photo.gif", "--out=~/all.gif", "--frames", 3)[0] == 0
     assert (home / "all.csv").exists() and (home / "all.gif").exists()
-    import unitdrop.models as toys  # the stand-in of the fixture
-
+    toys = sys.modules["unitdrop.models"]  # the stand-in of the fixture
     assert toys.choices["checkpoint"] is None
     run(capsys, "sweep", "~/photo.gif", *choices)
     assert toys.choices["checkpoint"] == str(home / "mine.pth")

@@ -111,8 +111,7 @@ def test_a_normalised_tensor_is_refused_until_its_range_is_given():
     picture = torch.from_numpy(PICTURE).permute(2, 0, 1) / 255
     normalised = (picture - 0.45) / 0.225
     message = asked(normalised)
-    assert "give value_range=(black, white), such as (" in message
-    assert message.endswith("for normalised input, pass the picture as it was before Normalize")
+    assert "; for normalised input, pass the picture as it was before Normalize; else give value" in message
     given = load_image(normalised, value_range=(-0.45 / 0.225, 0.55 / 0.225))
     np.testing.assert_array_equal(given, PICTURE)
     suggested = eval(re.search(r"such as (\([^)]*\))", message)[1])

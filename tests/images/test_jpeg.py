@@ -102,6 +102,7 @@ def test_what_honest_cameras_add_does_no_harm(name):
         data[:-2] + b"\xff\xff" + END,  # fill bytes before a mark
         data[:-2] + b"\0\0\0\0" + END,  # padding before the end
         data[:-2],  # without an end mark
+        data[:-1],  # with half of one
         data[:2] + comment * 5 + data[2:],
         data[:2]
         + b"\xff\xe1"

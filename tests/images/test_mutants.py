@@ -17,7 +17,8 @@ def judged(form, first, count):
     assert found["complaints"] == []
     print(
         f"\n{form}: {count} mutants, {found['refused']} refused, {found['shown']} shown, "
-        f"of which a second decoder agrees with {found['agreed']}, differs in {found['differs']} and has no say in {found['alone']}; "
+        f"of which a second decoder agrees with {found['agreed']}, differs in {found['differs']}, "
+        f"has no say in {found['alone']}; "
         f"{found['soon']} lack idle bits; at most {found['slowest']:.2f} s and {found['mb']:.0f} MB"
     )
     assert found["differs"] == 0, found["numbers"]

@@ -115,6 +115,9 @@ class _Walk:
             self.ends.append(found.start())
             numbers.append(found[1][0] & 7)
             starts.append(found.end())
+        while end == len(self.data) and end > place and self.data[end - 1] == 0xFF:  # the half of a mark
+            self.data = self.data[:-1]
+            end -= 1
         self.ends.append(end)
         self._check_scan(body, numbers, end - place)
         return end
@@ -175,6 +178,7 @@ def decoded_jpeg(data: bytes, name: str) -> Image.Image:
     """
     walk = _Walk(data, name)
     frame = walk.check()
+    data = walk.data
     picture = data[: walk.end] + (b"" if walk.closed else _END)
     image = _decoded(picture, frame)
     starts = [0, *walk.ends]

@@ -117,11 +117,12 @@ def _natural_range(
 
 def _ask(name: str, low: float, high: float) -> None:
     """Raise `ImageError` that asks for a `value_range`."""
-    about = "for normalised input, pass the picture as it was before Normalize" if low < 0 else None
+    before = "for normalised input, pass the picture as it was before Normalize; else " if low < 0 else ""
+    black, white = (-1, 1) if -1 <= low < 0 and high <= 1 else (min(low, 0), max(high, 1))
     raise ImageError(
         f"{name}: holds values from {low:.6g} to {high:.6g}, which do not say what is black and white; "
-        f"give value_range=(black, white), such as ({min(low, 0):.6g}, {max(high, 1):.6g}), "
-        f"on the command line --value-range LO HI" + (f"; {about}" if about else "")
+        f"{before}give value_range=(black, white), such as ({black:.6g}, {white:.6g}), "
+        "on the command line --value-range LO HI"
     )
 
 

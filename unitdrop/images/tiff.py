@@ -223,7 +223,7 @@ def _right(fields: _Directory, layout: _Layout) -> bool:
     if layout.bits != 8:
         return False
     if photometric == 6:  # Pillow heeds its subsampling only through libtiff
-        return not layout.layered and (packed or fields.numbers(530, (2, 2)) == (1, 1))
+        return not layout.layered and packed
     return photometric in (2, 5) or (photometric in (1, 8) and not layout.layered)
 
 

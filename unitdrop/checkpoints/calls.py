@@ -98,7 +98,7 @@ def _rebuild_tensor_v2(storage, offset, shape, stride, gradient, hooks, metadata
     """`_rebuild_tensor_v2`: without hooks; of one that is conjugated or negated lazily a stand-in."""
     _check_hooks(gradient, hooks)
     if metadata:
-        return Opaque("torch a tensor that is conjugated lazily")
+        return Opaque("torch Tensor.conj")
     return _rebuild_tensor(storage, offset, shape, stride)
 
 
@@ -108,7 +108,7 @@ def _rebuild_tensor_v3(
     """`_rebuild_tensor_v3`: of bytes, as a dtype that has no storage of its own."""
     kind = DTYPES.get(dtype.name) if isinstance(dtype, Global) else None
     if kind is None or not isinstance(storage, Storage):
-        return Opaque("torch a tensor of unknown dtype")
+        return Opaque("torch Tensor.view")
     numbers = Storage(storage.key, kind, storage.nbytes // kind.itemsize)
     return _rebuild_tensor_v2(numbers, offset, shape, stride, gradient, hooks, metadata)
 
@@ -160,8 +160,9 @@ HOOKS = {
 _TYPED = {"torch._tensor _rebuild_from_type", "torch._tensor _rebuild_from_type_v2"}
 _PLAIN_TENSORS = {"torch Tensor", "torch.nn.parameter Parameter", "torch.nn.parameter Buffer"}
 _GETATTR = {"builtins getattr", "__builtin__ getattr"}
-_OBJECTS = {
-    f"{module} {name}" for module in ("copy_reg", "copyreg") for name in ("_reconstructor", "__newobj__")
+_OBJECTS = {  # these make an object of the class that is their first argument
+    *(f"{module} {name}" for module in ("copy_reg", "copyreg") for name in ("_reconstructor", "__newobj__")),
+    *(f"numpy.{core}.multiarray _reconstruct" for core in ("core", "_core")),
 }
 
 
@@ -236,6 +237,8 @@ class Calls:
             raise CheckpointError("its pickle is malformed (it calls what is not a function)")
         if function.name in _OBJECTS and arguments and isinstance(arguments[0], Global):
             function = arguments[0]
+        if function.name in _TYPED and len(arguments) > 1 and isinstance(arguments[1], Global):
+            function = arguments[1]
         self.spend(len(arguments))
         self.touched.update(item.storage.key for item in arguments if isinstance(item, Tensor))
         return Opaque(function.name, list(mappings(arguments)))

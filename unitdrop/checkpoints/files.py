@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import BinaryIO
 
+from unitdrop.checkpoints.placeholders import Opaque
 from unitdrop.errors import CheckpointError
 
 
@@ -20,6 +21,8 @@ def shown(text: object) -> str:
     >>> shown("conv1.weight"), shown(["anything", "else"]), len(shown("x" * 999))
     ("'conv1.weight'", 'a list', 60)
     """
+    if isinstance(text, Opaque):
+        return f"a {shown(text.name.replace(' ', '.'))}"
     if not isinstance(text, (str, bytes, int)):
         return f"a {type(text).__name__.strip('_')}"
     if isinstance(text, int) and abs(text) > 1 << 64:

@@ -219,7 +219,7 @@ def _add_choices(command: argparse.ArgumentParser, top: str) -> None:
         "--model",
         default="scenes",
         metavar="M",
-        help="the network (scenes): a name, see: models; or FILE.py:NAME",
+        help="the network (scenes): a name, see: models; or FILE.py:NAME, whose file is run",
     )
     add(
         "--checkpoint",

@@ -9,6 +9,7 @@ import signal
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 from helpers.commandline import LABELS, in_process, loaded, posix_only, python_m, refused, run, samples, toy
 from PIL import Image
@@ -23,6 +24,17 @@ def test_the_csv_holds_every_class_for_every_k(capsys, photo):
         rows = list(csv.reader(file))
     assert len(rows) == 14 and len(rows[0]) == 3 + len(LABELS)
     assert "Every class at every k: all.csv" in run(capsys, "sweep", photo, "--csv", "all.csv")[1]
+
+
+@pytest.mark.parametrize("words", [["sweep"], ["gif", "--out", "drop.gif", "--frames", 3]])
+def test_a_picture_that_comes_out_nearly_black_is_told_until_its_range_is_given(capsys, photo, words):
+    grey = np.asarray(Image.open(photo).convert("L")).astype(np.uint16) * 16
+    Image.fromarray(grey).save("twelve.png")
+    status, _, err = run(capsys, *words, "twelve.png")
+    assert status == 0 and err.startswith("unitdrop: twelve.png: came out nearly black")
+    assert "--value-range 0 4095" in err and err.count("\n") == 1
+    for low in ("0", "-1e2", "-.5"):
+        assert run(capsys, *words, "twelve.png", "--value-range", low, "4095")[::2] == (0, "")
 
 
 def test_a_gif_is_written_and_its_size_told(capsys, photo):

@@ -92,10 +92,11 @@ def choose(
 
 
 def _called(fits: Sequence[F], key: str) -> Sequence[F]:
-    """Return those that go by a key, or lie under it."""
+    """Return those that go by a key, or lie under it, or whose key ends in it."""
     key = key.removesuffix(".") or "."
     named = [fit for fit in fits if key in (key_of(fit.prefix), fit.prefix.removesuffix("."))]
     named = named or [fit for fit in fits if fit.prefix.startswith(f"{key}.")]
+    named = named or [fit for fit in fits if key_of(fit.prefix).endswith(f".{key}")]
     if not named:
         keys = ", ".join(dict.fromkeys(shown(key_of(fit.prefix)) for fit in fits[:6]))
         raise CheckpointError(f"no weights that fit go by the key {shown(key)}; these do: {keys}")

@@ -79,9 +79,9 @@ def fit(flat: Flat, prefix: str, wish: Wish) -> Fit:
     """
     inside = _renamed(flat.under(prefix), prefix, wish.rename)
     names = {name: inside[name] for name in wish.like if name in inside}
-    homes, near = {flat.homes[old] for old in names.values()}, flat.beside(names.values())
+    homes = {flat.homes[old] for old in names.values()}
     here = {name: old for name, old in inside.items() if flat.homes[old] in homes}
-    layer, trouble = _take_head(flat, prefix, wish, here, names, near)
+    layer, trouble = _take_head(flat, prefix, wish, here, names)
     tensors = {name: flat.tensors[old] for name, old in names.items()}
     missing = [name for name in wish.like if name not in names and not may_lack(name, wish, names)]
     kept = _own_normaliser(wish.like, missing)
@@ -93,7 +93,7 @@ def fit(flat: Flat, prefix: str, wish: Wish) -> Fit:
         [name for name in missing if name not in kept],
         kept,
         layer,
-        averaged=is_average(prefix) or any(old.endswith("n_averaged") for old in near),
+        averaged=is_average(prefix) or any(prefix.startswith(outer) for outer in flat.averages),
     )
     return _with_problem(found, trouble, flat, wish)
 
@@ -116,13 +116,13 @@ def _take_head(
     wish: Wish,
     here: Mapping[str, str],
     names: dict[str, str],
-    near: list[str],
 ) -> tuple[str | None, str | None]:
     """Put the classifier under its wanted name; return its own name if that is another, or a problem."""
     if wish.head is None or len(names) + 2 < len(wish.like) - _counters(wish.like):
         return None, None
     inside = {name: flat.tensors[old] for name, old in here.items()}
-    beside = {old: flat.tensors[old] for old in near if not old.startswith(prefix)}
+    apart = () if f"{wish.head}.weight" in names else flat.beside(names.values())
+    beside = {old: flat.tensors[old] for old in apart if not old.startswith(prefix)}
     linear = find_linear(wish.head, wish.like, inside, beside, wish.width)
     if linear.name is None or linear.name == wish.head:
         return None, linear.problem
@@ -248,6 +248,10 @@ def _other_shape(wrong: list[str], found: Fit, wish: Wish) -> str:
         )
     if name == f"{wish.head}.weight" and len(wrong) == 1:
         return f"{text}: its classifier reads another number of units than this network has"
+    layers = {each.rpartition(".")[0] for each in wrong}
+    if got and want and got[1:] == want[1:] and len(layers) == 1 and name != f"{wish.head}.bias":
+        rows = f"{got[0]} rows, this network's {want[0]}"
+        return f"{text}: its {layers.pop()} has {rows}; make the network with as many classes as the file has"
     return f"{text}, and so {len(wrong)} of its {len(found.tensors)} tensors; made for another architecture?"
 
 

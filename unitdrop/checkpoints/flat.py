@@ -17,7 +17,7 @@ from unitdrop.checkpoints.placeholders import Opaque, Tensor
 from unitdrop.errors import CheckpointError
 
 MAX_DEPTH = 8  # containers in containers
-MAX_VISITS = 1_000_000
+MAX_VISITS = 400_000
 MAX_TIMES = 64  # names under which one container is looked at
 MAX_NAME = 1_000  # letters of a name that are looked at
 _INSIDE_MODULES = {"_parameters", "_buffers", "_modules"}  # of a pickled module, which is no state dict
@@ -53,6 +53,12 @@ class Flat:
         for name, home in self.homes.items():
             rooms.setdefault(home, []).append(name)
         return rooms
+
+    @cached_property
+    def averages(self) -> list[str]:
+        """What stands before torch's averages: a counter lies beside the ``module.`` that they are in."""
+        names = (name for name in self.tensors if name.endswith("n_averaged"))
+        return [f"{name.removesuffix('n_averaged')}module." for name in names]
 
     def beside(self, names: Iterable[str]) -> list[str]:
         """Return all names in the mappings in which these lie, themselves included."""
@@ -101,6 +107,8 @@ class _Walk:
             if isinstance(child, (dict, list, tuple, Opaque)):
                 if isinstance(child, Opaque) and any("_parameters" in inside for inside in child.inside):
                     self.flat.modules.append(child.name)
+                if isinstance(child, Opaque):
+                    self.flat.others.setdefault(_joined(path, key), child)
                 barren &= self.into(child, _joined(path, key), depth + 1)
             else:
                 barren &= self.note(child, _joined(path, key), home, isinstance(value, dict))

@@ -157,6 +157,7 @@ def load_checkpoint(
     module: nn.Module,
     path: str | os.PathLike,
     *,
+    head: str | None = None,
     rename: Callable[[str], str | None] | None = None,
     weights: str | None = None,
 ) -> nn.Module:
@@ -168,6 +169,8 @@ def load_checkpoint(
         The network. Its mode, device and dtypes stay as they are.
     path, rename, weights
         As `read_checkpoint` takes them.
+    head
+        The name of the classifier layer, if it may go by another name in the file.
 
     Returns
     -------
@@ -193,7 +196,13 @@ def load_checkpoint(
     current = module.state_dict()
     if any(tensor.is_meta for tensor in current.values()):
         raise CheckpointError("the module lies on the meta device; call module.to_empty(device='cpu') first")
-    state = read_checkpoint(path, current, rename=rename, weights=weights)
+    state = read_checkpoint(path, current, head=head, rename=rename, weights=weights)
+    if head is not None and len(state[f"{head}.weight"]) != len(current[f"{head}.weight"]):
+        classes = (len(each[f"{head}.weight"]) for each in (state, current))
+        raise CheckpointError(
+            f"checkpoint {shown_path(path)}: it has {next(classes)} classes, this network {next(classes)}; "
+            "make the network with as many as the file has"
+        )
     before = {name: tensor.clone() for name, tensor in current.items()}
     try:
         module.load_state_dict(state, strict=True)

@@ -20,7 +20,7 @@ from unitdrop.errors import CheckpointError
 MAX_COPIES, MAX_BESIDE = 16, 64 << 20
 _QUIET = {"module", "_orig_mod", "model", "state_dict", "model_state_dict", "net", "network", "weights"}
 """What is so usual before a name that nobody need be told."""
-_MOST_FITS = 100
+_MOST_FITS, _MOST_OTHERS = 100, 4
 Take = Callable[[Tensor], torch.Tensor]
 
 
@@ -120,9 +120,11 @@ class Wanted:
         if not flat.tensors:
             raise CheckpointError(_nothing(flat))
         fits = self._fits(flat)
-        good = [each for each in fits if each.problem is None][:_MOST_FITS]
+        good = [each for each in fits if each.problem is None]
         if not good:
             raise self._misfit(flat, fits, root)
+        least = min(len(each.kept) for each in good)
+        good = [each for each in good if len(each.kept) == least]
         chosen, others = choose(good, take, self.key)
         pair = _normaliser(flat, chosen, take)
         tensors = {
@@ -142,17 +144,31 @@ class Wanted:
         fits: list[Fit] = []
         own = list(normaliser_pairs(self.like, self.like))
         outer = [name for name in self.like if not any(name in pair for pair in own)]
-        for wrap in ("", *reversed(wrappings(outer))):
+        for wrap in ("", *wrappings(outer)):
             wish = self._unwrapped(wrap)
             needed = [name for name in wish.like if not self._is_optional(name, wish)]
-            found = [fit(flat, prefix, wish) for prefix in self._prefixes(flat, wish.like, needed)]
-            fits += [_wrapped(each, wrap) for each in found] if wrap else found
-            if any(each.problem is None for each in found):
+            found = [fit(flat, prefix, wish) for prefix in self._likely(flat, wish, needed)]
+            fits += [_wrapped(each, wrap, self.like) for each in found] if wrap else found
+            if any(each.problem is None and not each.kept for each in found):
                 break
         return fits
 
     def _is_optional(self, name: str, wish: Wish) -> bool:
-        return may_lack(name, wish, wish.like) or bool(wish.head and name.startswith(f"{wish.head}."))
+        """Return whether the name may be another one in a file, or may not be there."""
+        pairs = normaliser_pairs(wish.like, [name] if not wish.like[name].is_meta else [])
+        return bool(
+            may_lack(name, wish, wish.like) or pairs or (wish.head and name.startswith(f"{wish.head}."))
+        )
+
+    def _likely(self, flat: Flat, wish: Wish, needed: Collection[str]) -> list[str]:
+        """Return the prefixes worth a closer look: those with the wanted shapes, and a few others."""
+        shapes = {name: tuple(wish.like[name].shape) for name in needed}
+        alike, others = [], []
+        for prefix in self._prefixes(flat, wish.like, needed):
+            there = ((flat.tensors.get(prefix + name), shape) for name, shape in shapes.items())
+            fits = all(tensor is not None and tensor.shape == shape for tensor, shape in there)
+            (alike if fits else others).append(prefix)
+        return alike[:_MOST_FITS] + others[: _MOST_OTHERS if self.rename is None else _MOST_FITS]
 
     def _prefixes(self, flat: Flat, wanted: Collection[str], needed: Collection[str]) -> list[str]:
         """Return what may stand before the wanted names; before it is taken off, renaming finds little."""
@@ -215,11 +231,15 @@ def _nothing(flat: Flat) -> str:
     return "it holds no state dict; save one with torch.save(model.state_dict(), FILE)"
 
 
-def _wrapped(found: Fit, wrap: str) -> Fit:
-    """Return a fit by the names of a network that is wrapped."""
-    named = {"names": found.names, "tensors": found.tensors}
-    outer = {part: {wrap + name: value for name, value in each.items()} for part, each in named.items()}
-    return Fit(**{**vars(found), **outer, "missing": [wrap + name for name in found.missing]})
+def _wrapped(found: Fit, wrap: str, like: Collection[str]) -> Fit:
+    """Return a fit by the names of a network that is wrapped, all of it but its own preprocessing."""
+
+    def outer(name: str) -> str:
+        return wrap + name if wrap + name in like else name
+
+    tables = {part: {outer(k): v for k, v in vars(found)[part].items()} for part in ("names", "tensors")}
+    lists = {part: [outer(name) for name in vars(found)[part]] for part in ("missing", "kept")}
+    return Fit(**{**vars(found), **tables, **lists})
 
 
 def _left_out(

@@ -120,7 +120,7 @@ def _custom(
     """Return a network from the user's Python file, with a checkpoint and labels if there are any."""
     model = load_custom(name, labels, size)
     if checkpoint is not None:
-        load_checkpoint(model.module, checkpoint, weights=weights)
+        load_checkpoint(model.module, checkpoint, head=model.layer or None, weights=weights)
     return model
 
 

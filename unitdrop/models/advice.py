@@ -36,7 +36,9 @@ def fitting(
         return abs(log(entry.size / size)) if entry.size and size else inf
 
     likely = sorted(entries, key=distance)[:TRIED]
-    return next((entry for entry in likely if _has(shapes, entry)), None)
+    found = [entry for entry in likely if _has(shapes, entry)]
+    rows = {shape[0] for name, shape in shapes.items() if name.endswith(".weight") and len(shape) == 2}
+    return min(found, key=lambda entry: (entry.classes not in rows, entry.classes == 365), default=None)
 
 
 def _has(shapes: Mapping[str, tuple[int, ...]], entry: Entry) -> bool:
@@ -48,10 +50,9 @@ def _has(shapes: Mapping[str, tuple[int, ...]], entry: Entry) -> bool:
         for name, tensor in network.state_dict().items()
         if not name.startswith(f"{head}.") and not name.endswith("num_batches_tracked")
     }
+    layers = sum(name.endswith(".weight") for name in trunk)
     for prefix in prefixes(shapes, trunk, trunk)[:4]:
-        inside = [name for name in shapes if name.startswith(prefix)]
-        parts = [name for name in inside if name.endswith(".weight")]
-        wanted = sum(name.endswith(".weight") for name in trunk)
-        if all(shapes.get(prefix + name) == shape for name, shape in trunk.items()):
-            return not prefix or len(parts) <= wanted + 3
+        inside = sum(name.startswith(prefix) and name.endswith(".weight") for name in shapes)
+        if all(shapes.get(prefix + name) == shape for name, shape in trunk.items()) and inside <= layers + 3:
+            return True
     return False

@@ -1,12 +1,14 @@
 """Files of class names as they circulate: each read in the network's order, or refused with its reason."""
 
+import csv
+import io
 import json
 import os
 import threading
 import time
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, event, given, settings
 from hypothesis import strategies as st
 
 from unitdrop.errors import ModelError
@@ -412,3 +414,93 @@ def test_hostile_files_of_10_mb_end_soon(tmp_path, text):
     except ModelError as error:
         assert len(str(error)) < 1000
     assert time.process_time() - begin < 10
+
+
+# Never in a wrong order ---------------------------------------------------------------------------
+
+
+REAL = (
+    "tench",
+    "great white shark, white shark",
+    "Boeing 747",
+    "2 door car",
+    "747, Boeing",
+    "7",
+    "12",
+    '6" pipe',
+)
+REAL += (
+    "rock 'n' roll",
+    '"quoted"',
+    "a: b",
+    "semi;colon",
+    "tab\tbed",
+    "(other)",
+    "#1 dad",
+    "l'eau",
+    "30 km/h, wet",
+)
+REAL += (
+    "n01440764",
+    "Class 1",
+    "crane (134)",
+    "null",
+    "yes",
+    "1 - one",
+    "été",
+    "丁鲷",
+    "no.5",
+    "50% off",
+    "-",
+    "x,",
+)
+
+
+def bare(names):
+    """The names without quotes around them."""
+    return [name.strip("'\"") for name in names]
+
+
+def lines_of(names, order, mark, behind):
+    """A line a name, the index at one end."""
+    return "\n".join(f"{names[i]}{mark}{i}" if behind else f"{i}{mark}{names[i]}" for i in order)
+
+
+def table_of(names, order, mark, columns, header, chance):
+    """A table as Python's csv writes it, with the index, the names and ids in some order."""
+    cells = {"index": str, "name": names.__getitem__, "wnid": lambda i: f"n{chance.randrange(10**8):08}"}
+    text = io.StringIO()
+    rows = csv.writer(text, delimiter=mark, lineterminator="\n")
+    rows.writerows([columns] * header)
+    rows.writerows([cells[column](i) for column in columns] for i in order)
+    return text.getvalue()
+
+
+@settings(max_examples=1000 if os.environ.get("UNITDROP_SLOW") == "1" else 150)
+@given(st.lists(st.sampled_from(REAL), min_size=2, max_size=8, unique=True), st.randoms(), st.data())
+def test_real_names_with_an_index_come_in_its_order_or_not_at_all(tmp_path_factory, names, chance, data):
+    order = data.draw(st.permutations(range(len(names))))
+    mark, ending = data.draw(st.sampled_from([" ", ": ", ",", ", ", "\t", ";", " - ", ". "])), "txt"
+    if data.draw(st.booleans()):
+        text = lines_of(names, order, mark, behind=mark != ". " and data.draw(st.booleans()))
+    else:
+        columns = data.draw(st.permutations(["index", "name", "wnid"]))[: data.draw(st.integers(2, 3))]
+        ending = data.draw(st.sampled_from(["csv", "txt", "tsv"]))
+        assume({"index", "name"} <= set(columns))
+        text = table_of(names, order, mark.strip(" .-:") or ",", columns, data.draw(st.booleans()), chance)
+    try:
+        told, said = read(tmp_path_factory.getbasetemp(), text, f"real.{ending}")
+    except ModelError as error:
+        event(str(error).partition("real.")[2][:60])
+        return
+    assert said and bare(told) == bare(names)
+    event("read")
+
+
+@given(st.lists(st.sampled_from(REAL), min_size=2, max_size=8))
+def test_real_names_a_line_stay_as_they_stand_or_are_refused(tmp_path_factory, names):
+    try:
+        told, _ = read(tmp_path_factory.getbasetemp(), "\n".join(names))
+    except ModelError:
+        return
+    assert bare(told) == bare(names)

@@ -290,7 +290,9 @@ def split_header(
     """
     first, rest = rows[0], rows[1:]
     if rest:
-        below = zip(first, zip(*rest, strict=True), strict=True)
+        below = list(zip(first, zip(*rest, strict=True), strict=True))
+        if any(NUMBER.fullmatch(head) and numbers_in(cells) for head, cells in below):
+            return None, rows
         if any(
             (not NUMBER.fullmatch(head) and counts_from(numbers_in(cells)) is not None)
             or (not WORDNET.fullmatch(head) and all(map(WORDNET.fullmatch, cells)))

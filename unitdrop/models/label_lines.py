@@ -213,7 +213,8 @@ def _by_number(lines: Sequence[str], where: Where) -> Found | None:
         parts = [_split_off(line, trailing) for line in lines]
         there = [part for part in parts if part]
         names = {name.casefold() for _, _, name in there}
-        if not there or (len(lines) > 1 and 2 * len(names) <= len(lines)):
+        marked = all(parted not in ("", "-") for _, parted, _ in there)
+        if not there or (len(lines) > 1 and 2 * len(names) <= len(lines) and not marked):
             continue  # as with "thing 0", "thing 1": the numbers tell the names apart
         doubt = _doubt_of(parts, where)
         if doubt is None:

@@ -69,8 +69,8 @@ class Wish:
         return int(self.like[f"{self.head}.weight"].shape[-1])
 
 
-def fit(flat: Flat, prefix: str, wish: Wish) -> Fit:
-    """Return how the tensors under a prefix fit.
+def fit(flat: Flat, prefix: str, wish: Wish, alike: Collection[str] = ()) -> Fit:
+    """Return how the tensors under a prefix fit; under those that are `alike` lie other such tensors.
 
     Raises
     ------
@@ -82,6 +82,7 @@ def fit(flat: Flat, prefix: str, wish: Wish) -> Fit:
     homes = {flat.homes[old] for old in names.values()}
     here = {name: old for name, old in inside.items() if flat.homes[old] in homes}
     layer, trouble = _take_head(flat, prefix, wish, here, names)
+    copies = tuple(other for other in alike if other.startswith(prefix) and other != prefix)
     tensors = {name: flat.tensors[old] for name, old in names.items()}
     missing = [name for name in wish.like if name not in names and not may_lack(name, wish, names)]
     kept = _own_normaliser(wish.like, missing)
@@ -89,7 +90,7 @@ def fit(flat: Flat, prefix: str, wish: Wish) -> Fit:
         prefix,
         names,
         tensors,
-        _extra(here, names, wish.like),
+        _extra(here, set(names.values()), wish.like, copies),
         [name for name in missing if name not in kept],
         kept,
         layer,
@@ -154,13 +155,16 @@ def _own_normaliser(like: Mapping[str, torch.Tensor], missing: list[str]) -> lis
     return [name for pair in pairs for name in pair]
 
 
-def _extra(here: Mapping[str, str], names: Mapping[str, str], like: Collection[str]) -> list[str]:
-    """Return what lies among the wanted tensors and would change what the network computes."""
-    taken, tops = set(names.values()), {name.split(".")[0] for name in like}
+def _extra(
+    here: Mapping[str, str], taken: Collection[str], like: Collection[str], copies: tuple[str, ...]
+) -> list[str]:
+    """Return what lies among the wanted tensors, is no copy, and would change what the network computes."""
+    tops = {name.split(".")[0] for name in like}
     return [
         name
         for name, old in here.items()
         if old not in taken
+        and not old.startswith(copies)
         and name.rpartition(".")[2] not in _COUNTERS
         and (name.split(".")[0] in tops or not _is_beside(name))
     ]

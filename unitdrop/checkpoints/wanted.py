@@ -147,7 +147,8 @@ class Wanted:
         for wrap in ("", *wrappings(outer)):
             wish = self._unwrapped(wrap)
             needed = [name for name in wish.like if not self._is_optional(name, wish)]
-            found = [fit(flat, prefix, wish) for prefix in self._likely(flat, wish, needed)]
+            alike, others = self._likely(flat, wish, needed)
+            found = [fit(flat, prefix, wish, alike) for prefix in (*alike, *others)]
             fits += [_wrapped(each, wrap, self.like) for each in found] if wrap else found
             if any(each.problem is None and not each.kept for each in found):
                 break
@@ -160,7 +161,7 @@ class Wanted:
             may_lack(name, wish, wish.like) or pairs or (wish.head and name.startswith(f"{wish.head}."))
         )
 
-    def _likely(self, flat: Flat, wish: Wish, needed: Collection[str]) -> list[str]:
+    def _likely(self, flat: Flat, wish: Wish, needed: Collection[str]) -> tuple[list[str], list[str]]:
         """Return the prefixes worth a closer look: those with the wanted shapes, and a few others."""
         shapes = {name: tuple(wish.like[name].shape) for name in needed}
         alike, others = [], []
@@ -168,7 +169,7 @@ class Wanted:
             there = ((flat.tensors.get(prefix + name), shape) for name, shape in shapes.items())
             fits = all(tensor is not None and tensor.shape == shape for tensor, shape in there)
             (alike if fits else others).append(prefix)
-        return alike[:_MOST_FITS] + others[: _MOST_OTHERS if self.rename is None else _MOST_FITS]
+        return alike[:_MOST_FITS], others[: _MOST_OTHERS if self.rename is None else _MOST_FITS]
 
     def _prefixes(self, flat: Flat, wanted: Collection[str], needed: Collection[str]) -> list[str]:
         """Return what may stand before the wanted names; before it is taken off, renaming finds little."""

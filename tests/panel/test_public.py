@@ -53,7 +53,9 @@ def test_pictures_are_given_to_the_browser_and_none_is_written(messages, public,
 
 def test_no_path_is_told(made, tmp_path):
     (tmp_path / "sea.png").write_bytes(png(IMAGES[0]))
+    (tmp_path / "secret.txt").write_text("which nobody need know of")
     a_panel = made(images=tmp_path, public=True)
+    assert "secret" not in a_panel.controls.notes.value
     a_panel.controls.drawers.selected_index = 1
     assert "'sea.png'" in a_panel.controls.code.value and str(tmp_path) not in a_panel.controls.code.value
     a_panel = made(images=tmp_path)

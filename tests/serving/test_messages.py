@@ -72,7 +72,7 @@ def test_the_legacy_protocol_is_not_spoken(kind, content):
 
 def test_one_file_goes_through_where_one_is_expected():
     file = bytes(1000)
-    assert passes(v1(message("comm_msg", FILE), file))
+    assert check_message(v1(message("comm_msg", FILE), file)) == 1000
     assert not passes(v1(message("comm_msg", FILE), file, file))
     assert not passes(v1(message("comm_msg", UPDATE), file))
 

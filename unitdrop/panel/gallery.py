@@ -73,7 +73,7 @@ class Gallery:
         self.sources, left_out = gather(images)
         self._room = UPLOADED if public else None
         if public:  # where its files lie is nobody's business
-            self.sources = [replace(source, path=None) for source in self.sources]
+            self.sources, left_out = [replace(source, path=None) for source in self.sources], []
         self.own, self._left_at_start = tuple(range(len(self.sources))), tuple(left_out)
         self.listing = self.at_start()
         self._made: tuple[frozenset[int], tuple[tuple, tuple]] | None = None

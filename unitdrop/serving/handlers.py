@@ -81,9 +81,11 @@ class Channels(VoilaKernelWebsocketHandler):
     def on_message(self, ws_message: str | bytes) -> None:
         """Hand a message on to the kernel; one that no page sends ends the connection."""
         try:
-            check_message(ws_message)
+            size = check_message(ws_message)
         except Refused as refused:
             self.log.warning("A message of a page is refused: %s.", refused)
             self.close(1008, f"message refused: {refused}"[:120])
-        else:
+            return
+        kernels: BoundedKernels = self.settings["kernel_manager"]
+        if kernels.takes_file(self.kernel_id, size):  # one too many: the panel has told that it is full
             super().on_message(ws_message)

@@ -13,6 +13,7 @@ from traitlets import Integer
 
 CONNECTIONS = 4  # websockets of one kernel; a page has one
 ARRIVES = 60  # seconds that a page which was sent whole may take to connect
+MOST_BROUGHT = 128_000_000  # bytes of files that a page may send; its panel keeps half of them
 FORGOTTEN = 1800  # seconds without a move, after which an open page makes room for somebody who waits
 
 
@@ -45,6 +46,7 @@ class BoundedKernels(AsyncMappingKernelManager):
         self._turn = asyncio.Lock()
         self._askers: dict[str, Asker] = {}
         self._connected: dict[str, int] = {}
+        self._brought: dict[str, int] = {}
 
     async def start_kernel(self, **kwargs: Any) -> str:  # pyright: ignore[reportIncompatibleVariableOverride]
         """Start a kernel, if there is room; return its id."""
@@ -63,7 +65,7 @@ class BoundedKernels(AsyncMappingKernelManager):
 
     async def shutdown_kernel(self, kernel_id: str, *args: Any, **kwargs: Any) -> None:  # pyright: ignore
         """End a kernel."""
-        for known in (self._askers, self._connected):
+        for known in (self._askers, self._connected, self._brought):
             known.pop(kernel_id, None)
         await super().shutdown_kernel(kernel_id, *args, **kwargs)
 
@@ -81,6 +83,17 @@ class BoundedKernels(AsyncMappingKernelManager):
     def takes_another(self, kernel_id: str) -> bool:
         """Return whether one more websocket may be opened to a kernel."""
         return self._connected.get(kernel_id, 0) < CONNECTIONS
+
+    def takes_file(self, kernel_id: str, size: int) -> bool:
+        """Return whether a page may send a file of so many bytes: they must not pile up before the kernel."""
+        brought = self._brought.get(kernel_id, 0) + size
+        if not size:
+            return True
+        if brought > MOST_BROUGHT:
+            self.log.warning("A file for kernel %s is dropped: its page has sent too many.", kernel_id)
+            return False
+        self._brought[kernel_id] = brought
+        return True
 
     def _dispensable(self) -> str | None:
         """Return the kernel that would be missed least; None if none is to be ended."""

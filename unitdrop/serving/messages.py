@@ -28,8 +28,8 @@ class Refused(ValueError):
     """A message that no page of the app sends."""
 
 
-def check_message(message: str | bytes) -> None:
-    """Refuse a message of the protocol v1 that no page of the app sends.
+def check_message(message: str | bytes) -> int:
+    """Refuse a message of the protocol v1 that no page of the app sends; return the bytes of its file, or 0.
 
     Parameters
     ----------
@@ -52,6 +52,7 @@ def check_message(message: str | bytes) -> None:
     if channel not in (b"shell", b"control"):
         raise Refused("it is for another channel")
     _check_content(parts["header"].get("msg_type"), parts["content"], len(pieces) - 4)
+    return sum(map(len, pieces[4:]))
 
 
 def _check_content(kind: Any, content: dict, files: int) -> None:

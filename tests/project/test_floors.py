@@ -62,7 +62,7 @@ ALLOWED = {
     "sweep": {"numpy"},
     "units": {"numpy"},
     "plan": {"numpy"},
-    "checkpoints": {"numpy", "torch", "safetensors"},
+    "checkpoints": {"torch"},
     "export": {"numpy", "cv2", "PIL"},
     "cli": {"numpy", "tqdm"},
     "serving": {"tornado", "voila", "jupyter_server", "traitlets"},

@@ -10,12 +10,12 @@ def _words(text: str) -> frozenset[str]:
 # Nothing of these has a place in a file of weights: they run commands, or reach files and other machines.
 _HARMFUL = _words(
     """
-    _io.FileIO _io.open _posixsubprocess _pickle asyncio bdb cProfile code.InteractiveConsole
+    _io.FileIO _io.open _pickle _posixsubprocess asyncio bdb cProfile code.InteractiveConsole
     code.InteractiveInterpreter code.interact codeop commands.getoutput commands.getstatusoutput ctypes
     distutils ensurepip ftplib http.client httplib imp.load_source importlib io.FileIO io.open marshal
     nt os pdb pickle pip pkgutil popen2 posix profile.Profile profile.run pty pydoc requests runpy
-    setuptools shutil signal smtplib socket ssl subprocess sys telnetlib timeit trace.Trace urllib
-    urllib2 venv webbrowser zipimport torch.hub torch.jit torch.load torch.utils.cpp_extension
+    setuptools shutil smtplib socket ssl subprocess sys telnetlib timeit.timeit torch.hub torch.jit
+    torch.load torch.utils.cpp_extension trace.Trace urllib.request urllib2 venv webbrowser zipimport
     """
 )
 _HARMFUL_BUILTINS = _words(

@@ -119,9 +119,18 @@ def _tiff_to_rgb(data: bytes, name: str, value_range: tuple[float, float] | None
     image = _opened(source.open, name)
     raw = None if tiff.layered else _raw_mode(image)
     image.load()
+    if tiff.padded is not None and not _same_padded(image, tiff.padded, name):
+        raise ImageError(f"{name}: cannot be decoded (data are missing); {DAMAGED}")
     if tiff.grey is not None:
         return image_to_rgb(image, name, value_range, tiff.grey(np.asarray(image)), tiff.white)
     return _shown(image, source, raw, name, value_range)
+
+
+def _same_padded(image: Image.Image, padded: bytes, name: str) -> bool:
+    """Return whether a TIFF has the same pixels with more behind its strips, which it should not need."""
+    other = _opened(lambda: TiffImageFile(io.BytesIO(padded)), name)
+    other.load()
+    return same_pixels(image, other)
 
 
 def _rescale_key(image: Image.Image, scale: float) -> None:

@@ -37,6 +37,9 @@ _SIZES = {
 }
 _WHOLE = {1: "B", 3: "H", 4: "I", 13: "I", 16: "Q", 18: "Q"}  # types of whole numbers
 _MOST_TAGS, _MOST_PIECES = 4096, 2_000_000
+# Noise, and then eight lines of a fax that each begin with 63 black pixels.
+_LINE = "000000000001" + "00110101" + "000001100111"
+_JUNK = bytes.fromhex("5a96c35a3ca569f0") + int(_LINE * 8, 2).to_bytes(len(_LINE), "big")
 _FREE_TILES = 4_000_000  # pixels of tiles beyond the picture that nobody counts
 
 _COMPRESSIONS = {
@@ -53,6 +56,7 @@ _COMPRESSIONS = {
     50000: "Zstandard",
     50001: "WebP",
 }
+_FAX = (2, 3, 4)  # compressions of which libtiff fills what is missing with white
 _PHOTOMETRICS = {
     0: "white is zero",
     1: "black is zero",
@@ -78,6 +82,7 @@ class Tiff:
 
     compressed: bool  # so that libtiff decodes it
     jpegs: tuple[bytes, ...] = ()  # the JPEG files in it, each with the tables that it shares
+    padded: bytes | None = None  # the same picture with junk behind each strip, where libtiff misses no data
     grey: Callable[[np.ndarray], np.ndarray] | None = None  # Pillow's grey levels to what they mean
     white: float | None = None
     layered: bool = False  # its channels lie one after the other
@@ -177,7 +182,8 @@ def read_tiff(data: bytes, name: str) -> Tiff:
     pieces = _pieces(fields, layout)
     jpegs = tuple(_jpegs(fields, pieces)) if layout.compression == 7 else ()
     grey, white = _meaning(layout)
-    return Tiff(layout.compression != 1, jpegs, grey, white, layout.layered)
+    padded = _padded(fields, pieces) if layout.compression in _FAX else None
+    return Tiff(layout.compression != 1, jpegs, padded, grey, white, layout.layered)
 
 
 def _layout(fields: _Directory) -> _Layout:
@@ -309,6 +315,24 @@ def _raw_lengths(
     if lengths and any(a < b for a, b in zip(lengths, needed, strict=False)):
         fields.damaged("data are missing")
     return tuple(needed)
+
+
+def _padded(fields: _Directory, pieces: list[tuple[int, int]]) -> bytes:
+    """Return the file with its strips or tiles at its end once more, used from there, junk behind each."""
+    parts, place = [fields.data], len(fields.data)
+    moved = []
+    for offset, length in pieces:
+        parts += [fields.data[offset : offset + length], _JUNK]
+        moved.append((place, length + len(_JUNK)))
+        place += length + len(_JUNK)
+    data = bytearray(b"".join(parts))
+    tiled = 324 in fields.tags
+    for tag, values in zip((324, 325) if tiled else (273, 279), zip(*moved, strict=True), strict=True):
+        form, count, where = fields.tags[tag]
+        if count > len(values) or max(values) >= 1 << 8 * _SIZES[form]:
+            fields.damaged("its strips are too long for their fields")
+        struct.pack_into(f"{fields.order}{count}{_WHOLE[form]}", data, where, *values[:count])
+    return bytes(data)
 
 
 def _jpegs(fields: _Directory, pieces: list[tuple[int, int]]):

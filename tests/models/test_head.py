@@ -105,6 +105,25 @@ def test_a_double_precision_network_is_read_in_double_precision():
     assert head.maps.dtype == torch.float64
 
 
+def above(net):
+    """A network whose logits are all above 0 on the noise, by its bias."""
+    with torch.no_grad():
+        net.read.bias += 9
+    return net
+
+
+class Squeezed(nn.Module):
+    """A convolution of 1 x 1 whose outputs are all above 0, then ReLU, then the average."""
+
+    def __init__(self):
+        super().__init__()
+        self.body, self.read = nn.Sequential(nn.Conv2d(3, 6, 3, 2), nn.ReLU()), nn.Conv2d(6, 4, 1)
+        nn.init.constant_(self.read.bias, 9)
+
+    def forward(self, x):
+        return F.relu(self.read(self.body(x))).mean((2, 3))
+
+
 BAD = {
     "maximum": (Net(lambda x: x.amax((2, 3))), "not the average of the 6 maps of 14 x 14"),
     "adaptive maximum": (Net(lambda x: F.adaptive_max_pool2d(x, 1).flatten(1)), "not the average"),
@@ -124,6 +143,14 @@ BAD = {
     ),
     "softmax": (Net(GOOD["module"], after=lambda z: z.softmax(1)), "return the logits"),
     "temperature": (Net(GOOD["module"], after=lambda z: z / 2), "return the logits"),
+    "ReLU of positive logits": (Net(GOOD["module"], after=lambda z: F.relu(z + 9) - 9), "return the logits"),
+    "ReLU that changes nothing": (above(Net(GOOD["module"], after=F.relu)), "goes through relu: return the"),
+    "ReLU in place": (
+        above(Net(GOOD["module"], after=lambda z: z.relu_())),
+        "goes through relu_: return the",
+    ),
+    "clamped": (above(Net(GOOD["module"], after=lambda z: z.clamp(-99, 99).squeeze(0))), "through clamp:"),
+    "convolution, ReLU, average": (Squeezed(), "goes through relu: return the logits"),
     "tuple": (Net(GOOD["module"], after=lambda z: (z, z)), "returns a tuple, not a tensor of logits"),
     "nothing": (Net(GOOD["module"], after=lambda z: None), "returns a NoneType"),
     "NaN": (Net(GOOD["module"], after=lambda z: z * float("nan")), "NaN or infinity"),
@@ -385,3 +412,103 @@ def test_what_cannot_be_looked_into_is_refused_in_its_own_words():
 
 
 # ----------------------------------------------------------------------------- torchvision's whole list
+
+
+# ------------------------------------------------------------------------------------ layers of other kinds
+
+
+class Convolved(Net):
+    """The same network with a convolution of 1 x 1 as its last layer, after the average or before it."""
+
+    def __init__(self, first, flat=True):
+        super().__init__(GOOD["module"])
+        layer = nn.Conv2d(6, 4, 1)
+        layer.load_state_dict({"weight": self.read.weight[..., None, None], "bias": self.read.bias})
+        self.read, self.first, self.flat = layer, first, flat
+
+    def forward(self, x):
+        x = self.norm(self.body(x))
+        x = F.adaptive_avg_pool2d(self.read(x), 1) if self.first else self.read(F.adaptive_avg_pool2d(x, 1))
+        return x.flatten(1) if self.flat else x
+
+
+@pytest.mark.parametrize("first", [False, True])
+@pytest.mark.parametrize("flat", [False, True])
+def test_a_convolution_of_one_by_one_is_the_linear_layer_it_amounts_to(first, flat):
+    plain = Net(lambda x: x.mean((2, 3)))
+    ours, theirs = find_head(Convolved(first, flat), BATCH), find_head(plain, BATCH)
+    assert ours.layer == "read"
+    for name in ("maps", "weight", "bias", "logits"):
+        torch.testing.assert_close(getattr(ours, name), getattr(theirs, name))
+
+
+def test_side_computations_after_the_logits_do_not_matter():
+    class Aside(Net):
+        def forward(self, x):
+            logits = super().forward(x)
+            self.probabilities = F.softmax(logits, 1)
+            return logits.flatten(1)
+
+    assert find_head(Aside(GOOD["module"]), BATCH).layer == "read"
+
+
+def test_layers_that_round_or_are_not_linear_are_named_with_the_remedy():
+    class Curved(nn.Linear):
+        def forward(self, x):
+            return super().forward(x) + x.square().sum(1, keepdim=True)
+
+    net = Net(GOOD["module"])
+    net.read = Curved(6, 4)
+    with pytest.raises(ModelError, match=r"'read', a .*Curved, which does more than weight times input"):
+        find_head(net, BATCH)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        rounded = torch.ao.quantization.quantize_dynamic(Net(GOOD["module"]).eval(), {nn.Linear})
+    with pytest.raises(
+        ModelError, match=r"'read', a torch\.ao\.nn\.quantized.*give the network before quanti"
+    ):
+        find_head(rounded, BATCH)
+
+
+MIXED = {
+    "head": (
+        "read",
+        lambda net, x: net.read(net.pool(net.norm(net.body(x))).half()).float(),
+        "'read', of torch.float16",
+    ),
+    "body": (
+        "body",
+        lambda net, x: net.read(net.pool(net.body(x.half())).float()),
+        "maps before it are of torch.float16",
+    ),
+    "no cast": ("read", lambda net, x: net.read(net.pool(net.body(x))), "of torch.float16 and torch.float32"),
+}
+
+
+@pytest.mark.parametrize(("part", "forward", "words"), MIXED.values(), ids=MIXED)
+def test_half_precision_in_a_part_is_named(part, forward, words):
+    net = Net(GOOD["module"])
+    getattr(net, part).half()
+    net.forward = lambda x: forward(net, x)
+    with pytest.raises(ModelError, match=rf"{words}.*pass module.float\(\)"):
+        find_head(net, BATCH)
+
+
+def test_an_exported_program_is_read():
+    exported = torch.export.export(Net(GOOD["module"]).eval(), (BATCH,)).module()
+    ours, theirs = find_head(exported, BATCH), find_head(Net(GOOD["module"]), BATCH)
+    torch.testing.assert_close(ours.weight, theirs.weight)
+    torch.testing.assert_close(ours.logits, theirs.logits)
+
+
+def test_lazy_layers_are_refused_before_they_are_made():
+    net = nn.Sequential(nn.LazyConv2d(4, 3), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.LazyLinear(3))
+    with pytest.raises(ModelError, match="lazy layers have no numbers yet; run it once"):
+        find_head(net, BATCH)
+    assert isinstance(net[0], nn.LazyConv2d)
+
+
+def test_numbers_made_in_inference_mode_can_be_read():
+    with torch.inference_mode():
+        net = Net(GOOD["module"])
+    torch.testing.assert_close(find_head(net, BATCH).logits, find_head(Net(GOOD["module"]), BATCH).logits)

@@ -145,6 +145,8 @@ def _head_of(seen: Pass) -> Head:
     _check_kinds(call, returned, where)
     weight = call.weight.detach().clone()
     bias = weight.new_zeros(len(weight)) if call.bias is None else call.bias.detach().clone()
+    if (bent := seen.bends(call.input)) is not None:
+        raise ModelError(f"{where}, but its output goes through {bent}: return the logits; {_NEEDED}")
     if call.reads_maps:
         maps = call.input[0].detach().clone()
     else:
@@ -165,6 +167,8 @@ def _logits(returned: object) -> torch.Tensor:
         raise ModelError(f"it returns a {kind}, not a tensor of logits; wrap it in one that does")
     if not returned.is_floating_point():
         raise ModelError(f"it returns a tensor of {returned.dtype}; return the logits")
+    if not returned.numel():
+        raise ModelError("it returns nothing; return a logit for each class")
     return returned.detach().reshape(-1).clone()
 
 

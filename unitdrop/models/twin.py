@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Iterator
 from functools import partial
-from types import MethodType
+from types import MemberDescriptorType, MethodType
 from typing import Any
 
 import torch
@@ -76,7 +76,10 @@ class _Twins:
         for tensor in part._parameters.values():
             if type(tensor) is nn.Parameter and id(tensor) not in self._twins:
                 numbers = tensor.detach().clone() if copies else tensor.detach()
-                self._twins[id(tensor)] = nn.Parameter(numbers, tensor.requires_grad)
+                wants = (
+                    tensor.requires_grad and not numbers.is_inference()
+                )  # of which torch allows no gradient
+                self._twins[id(tensor)] = nn.Parameter(numbers, wants)
         for tensor in [*part._buffers.values(), *vars(part).values()]:
             if isinstance(tensor, torch.Tensor) and id(tensor) not in self._twins:
                 self._twins[id(tensor)] = tensor.detach().clone()
@@ -86,6 +89,10 @@ class _Twins:
         inside = self._twins[id(part)].__dict__
         inside.update({name: self._moved(value, 3) for name, value in vars(part).items()})
         inside.update(training=False, _compiled_call_impl=None)
+        slots = (member for kind in type(part).__mro__ for member in vars(kind).values())
+        for slot in slots:
+            if isinstance(slot, MemberDescriptorType) and hasattr(part, slot.__name__):
+                slot.__set__(self._twins[id(part)], self._moved(slot.__get__(part), 3))
 
     def _moved(self, value: Any, depth: int) -> Any:
         """Return a value with the parts of the network in it replaced by their twins."""

@@ -7,9 +7,10 @@ its code reaches past the twin.
 from __future__ import annotations
 
 import re
+import sys
 import threading
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from functools import partial
@@ -38,6 +39,12 @@ _HARMLESS = {"requires_grad_", "detach_"}
 _RANDOM = re.compile(
     r"rand.*|bernoulli_?|multinomial|.*normal_?|.*uniform_?|exponential_|poisson|rrelu_?|geometric_|cauchy_"
     r"|gumbel_softmax"
+)
+_BENT = re.compile(
+    r"_*(.*relu6?|[cs]?elu|gelu|silu|mish|hard(tanh|swish|sigmoid|shrink)|soft(shrink|plus|sign|max|min)|"
+    r"tanh|tanhshrink|(log_?)?sigmoid|log_softmax|logsumexp|(clamp|clip)(_min|_max)?|threshold|abs|exp|expm1|"
+    r"log|log1p|log2|r?pow|square|r?sqrt|a?max|a?min|maximum|minimum|where|sort|topk|round|floor|ceil|sign|"
+    r"normalize)_*"
 )
 
 
@@ -101,6 +108,7 @@ class Pass:
     calls : those of linear layers that can be its head
     latest : (number, activation) of the latest activations
     ended : (name, part, input, output) of the parts that finished last
+    steps : (function's name, tensors that went in, tensor that came out) of the latest functions
     autocast : whether the network switched mixed precision on, which was left off
     """
 
@@ -108,7 +116,27 @@ class Pass:
     calls: list[Call] = field(default_factory=list)
     latest: deque[tuple[int, torch.Tensor]] = field(default_factory=deque)
     ended: deque[tuple[str, nn.Module, Any, Any]] = field(default_factory=lambda: deque(maxlen=16))
+    steps: deque[tuple[str, list[torch.Tensor], torch.Tensor]] = field(
+        default_factory=lambda: deque(maxlen=32)
+    )
     autocast: bool = False
+
+    def bends(self, start: torch.Tensor) -> str | None:
+        """Return which function that is not linear lies between a tensor and what was returned, or None.
+
+        Numbers cannot tell: a ReLU after positive logits changes nothing, until units are dropped.
+        """
+        made_of_it = {id(start)}
+        for _, read, output in self.steps:
+            if any(id(tensor) in made_of_it for tensor in read):
+                made_of_it.add(id(output))
+        wanted = {id(self.returned)}
+        for name, read, output in reversed(self.steps):
+            if id(output) in wanted and output is not start:
+                if _BENT.fullmatch(name):
+                    return name
+                wanted |= {id(tensor) for tensor in read} & made_of_it
+        return None
 
 
 T = TypeVar("T")
@@ -130,7 +158,7 @@ def look_at_pass(module: nn.Module, batch: torch.Tensor, look: Callable[[Pass], 
     with _lock, torch.no_grad(), torch.autocast("cpu", enabled=False):
         before = versions(module)
         try:
-            found = _looked_at(module, twin_of(module), batch, look)
+            found = _uncompiled(lambda: _looked_at(module, twin_of(module), batch, look))
             if versions(module) == before:
                 return found
         except _Writes:
@@ -147,6 +175,17 @@ def look_at_pass(module: nn.Module, batch: torch.Tensor, look: Callable[[Pass], 
             raise ModelError(
                 "its forward pass changes its own parameters in place; change a copy of them there"
             ) from None
+
+
+def _uncompiled(look: Callable[[], T]) -> T:
+    """Return what a function returns; if it fails, once more with what is compiled run as it was written."""
+    try:
+        return look()
+    except ModelError:
+        if "torch._dynamo" not in sys.modules:
+            raise
+    with torch.compiler.set_stance("force_eager"):
+        return look()
 
 
 _TRAINED = (
@@ -266,7 +305,8 @@ class _Watch(TorchFunctionMode):
 
     def __torch_function__(self, func, types, args=(), kwargs=None):
         kwargs = kwargs or {}
-        self._guard(getattr(func, "__name__", "").partition(".")[0], args, kwargs)
+        name = getattr(func, "__name__", "").partition(".")[0]
+        self._guard(name, args, kwargs)
         if torch.is_autocast_enabled(self.kind):
             self.seen.autocast = True
             with torch.autocast(self.kind, enabled=False):
@@ -276,6 +316,8 @@ class _Watch(TorchFunctionMode):
         for value in (*args[:1], result):
             if isinstance(value, torch.Tensor):
                 self._note(value)
+        if isinstance(result, torch.Tensor) and result.numel() <= MOST_NUMBERS >> 6:
+            self.seen.steps.append((name, list(_tensors((*args, *kwargs.values()))), result))
         call = _call_of(func, args, kwargs, result)
         if call is not None:
             self._note_call(*call)
@@ -315,6 +357,15 @@ class _Watch(TorchFunctionMode):
         layer = self._names.get(id(weight), self._inside[-1] if self._inside else "")
         rows = weight.flatten(1) if weight.ndim == 4 else weight
         calls.append(Call(layer, rows, bias, read, output, self._count))
+
+
+def _tensors(values: Iterable[Any]) -> Iterator[torch.Tensor]:
+    """Yield the tensors among values, also those in lists."""
+    for value in values:
+        if isinstance(value, torch.Tensor):
+            yield value
+        elif isinstance(value, (list, tuple)):
+            yield from (item for item in value if isinstance(item, torch.Tensor))
 
 
 def _call_of(func, args: tuple, kwargs: dict[str, Any], output: Any) -> tuple | None:

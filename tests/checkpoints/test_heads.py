@@ -1,4 +1,4 @@
-"""A classifier that goes by another name in the file is taken; a head of more than one linear layer is not."""
+"""A classifier that goes by another name in the file is taken; a head of two linear layers is not."""
 
 import pytest
 import torch

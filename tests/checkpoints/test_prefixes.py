@@ -1,4 +1,4 @@
-"""Whatever one prefix makes all wanted names fit is taken off, and what lies outside it is left out and told."""
+"""Whatever one prefix makes all wanted names fit is taken off; what lies outside is left out and told."""
 
 import argparse
 

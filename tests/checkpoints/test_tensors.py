@@ -1,4 +1,4 @@
-"""Numbers of another precision are cast: half exactly, double with what rounding did told, too large ones refused."""
+"""Half precision is read exactly; rounding of doubles is told, and what is too large refused."""
 
 import pytest
 import torch
@@ -38,10 +38,10 @@ def test_double_precision_is_rounded_and_told_where_it_changes_numbers(write, re
 
 def test_what_overflows_is_refused(read):
     large = state() | {"fc.bias": torch.tensor([1e39, 0], dtype=torch.float64)}
-    with pytest.raises(CheckpointError, match="fc.bias holds numbers of torch.float64 that are too large"):
+    with pytest.raises(CheckpointError, match=r"fc.bias holds numbers of torch.float64 that are too large"):
         read(saved(large))
     half = {name: tensor.half() if tensor.is_floating_point() else tensor for name, tensor in LIKE.items()}
-    with pytest.raises(CheckpointError, match="too large for torch.float16"):
+    with pytest.raises(CheckpointError, match=r"too large for torch.float16"):
         read(saved(state() | {"fc.bias": torch.tensor([1e5, 0])}), half)
 
 

@@ -1,4 +1,4 @@
-"""The two networks of Places365, and their class names."""
+"""The networks of Places365, and their class names."""
 
 from pathlib import Path
 

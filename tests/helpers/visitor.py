@@ -18,7 +18,7 @@ from itertools import pairwise
 from pathlib import Path
 
 V1 = "v1.kernel.websocket.jupyter.org"
-PATIENCE = 30  # seconds
+PATIENCE = 60  # seconds
 
 
 @dataclass

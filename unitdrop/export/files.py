@@ -162,6 +162,8 @@ def _words(error: OSError, final: Path) -> str:
     """Return why something could not be written, and what has become of the file."""
     if error.errno == errno.ENXIO:
         return "nobody reads from it; start the reader first, or choose a file"
+    if error.errno == errno.EBADF:
+        return "is not open for writing; open it, or choose a file"
     left = "part of it may have been sent" if is_stream(final) else "nothing has been written"
     return f"cannot be written: {error.strerror or error}; {left}"
 

@@ -315,6 +315,10 @@ def _storages():
         "storage key of 99,999": (_zip(fc__bias=tensor("1" * 99_999, (2,))), "no usable size"),
         "storage key a number": (_zip(fc__bias=tensor(1, (2,))), "no usable size"),
         "storage without record": (zipped(pickled(parts()), {"0": DATA["0"]}), "lacks the data"),
+        "storage too long": (
+            zipped(pickled(parts()), DATA | {"0": DATA["0"] + b"more"}),
+            "longer than it says",
+        ),
         "storage cut short": (zipped(pickled(parts()), DATA | {"0": DATA["0"][:-1]}), "lacks the data"),
         "storage under two dtypes": (_zip(fc__bias=tensor("3", (2,))), "described twice"),
         "storage under two lengths": (_zip(fc__bias=tensor("0", (2,))), "described twice"),

@@ -64,6 +64,10 @@ def read_zip(file: BinaryIO, size: int, weights: int) -> Contents:
         place = places.pop(f"data/{storage.key}", None)
         if place is None or place.nbytes < storage.nbytes:
             raise CheckpointError(f"it lacks the data of its storage {shown(storage.key)}; download it again")
+        if place.nbytes > storage.nbytes:
+            raise CheckpointError(
+                f"its storage {shown(storage.key)} is longer than it says; download it again"
+            )
         stored[storage.key] = place
     return Contents(found.value, file, size, stored, others=places, outline=found)
 

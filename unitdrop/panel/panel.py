@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import ipywidgets as widgets
 
@@ -20,6 +20,9 @@ from unitdrop.panel.networks import Networks, given_models, rehearse, remote_ent
 from unitdrop.panel.state import MOST_SEED, State, range_of, restored, settings_of
 from unitdrop.panel.toolkit import close_all
 from unitdrop.plan import View
+
+if TYPE_CHECKING:
+    from unitdrop.models import Entry
 
 
 class Panel:
@@ -110,6 +113,10 @@ class Panel:
         self._bar: FetchingBar | None = None
         models, at = given_models(model, chosen.model)
         first, entry = [self._networks.keep(each) for each in models][at], remote_entry(models[at])
+        self._begin(first, entry, "asked" if chosen.model and not model else "yes")
+
+    def _begin(self, first: str, entry: Entry | None, download: str) -> None:
+        """Show the first picture of a network, or have the network fetched before."""
         if entry is None:
             self.controller = self._opened(first)
             self._root = widgets.VBox([self.controller.controls.box])
@@ -117,10 +124,10 @@ class Panel:
             supersede(self)
         else:
             self._networks.entry(first)  # it must be one that may be fetched
-            rehearse(entry, target, chosen, size)
+            rehearse(entry, *self._wanted, self._size)
             supersede(self)
             self._root = widgets.VBox()
-            self._fetch(first, "asked" if chosen.model and not model else "yes")
+            self._fetch(first, download)
 
     def _opened(self, name: str) -> Controller:
         """Return the controller that shows the first picture of a network."""

@@ -281,7 +281,13 @@ def _shapes():
             _zip(fc__bias=tensor("1", (1 << 40,), numel=2, stride=(0,))),
             "expected .2,",
         ),
-        "stride 0": (_zip(fc__weight=tensor("0", (2, 3), numel=1, stride=(0, 0))), "lie apart"),
+        "stride 0": (
+            zipped(
+                pickled(parts(fc__weight=tensor("0", (2, 3), numel=1, stride=(0, 0)))),
+                DATA | {"0": DATA["0"][:4]},
+            ),
+            "lie apart",
+        ),
         "numbers that overlap": (_zip(fc__weight=tensor("0", (2, 3), stride=(1, 1))), "lie apart"),
         "negative stride": (_zip(fc__bias=tensor("1", (2,), stride=(-1,), offset=1)), "impossible shape"),
         "negative size": (_zip(fc__bias=tensor("1", (-2,), numel=2)), "impossible shape"),

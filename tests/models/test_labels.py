@@ -104,6 +104,11 @@ SAID = {
         '{"1": ["n01443537", "goldfish"], "0": ["n01440764", "tench"], "2": ["n01514668", "hen"]}',
         "column 1 was left out",
     ),
+    "short ids": (
+        '{"0": ["n0", "tench"], "1": ["n1", "goldfish"], "2": ["n2", "hen"]}',
+        "column 1 was left out",
+    ),
+    "short ids in lines": ("n0 tench\nn1 goldfish\nn2 hen", "WordNet ids were left out"),
     "synsets": (
         "{0: {'id': '1-n', 'label': 'tench', 'uri': ''},\n 1: {'id': '2-n', 'label': 'goldfish', 'uri': ''},"
         "\n 2: {'id': '3-n', 'label': 'hen', 'uri': ''}}",
@@ -257,6 +262,7 @@ REFUSED = {
     "python call": ("OrderedDict([(0, 'a'),\n (1, 'b')])", "line 1 is no name"),
     "comment of javascript": ('// names\n["a", "b"]', "line 2 is no name"),
     "part of a list": ("names = [\n'a',\n'b'", "it is cut"),
+    "digits beside ids": ("0,n1,7\n1,n2,12", "all columns hold numbers or ids"),
     "two columns": ("0,a,x\n1,b,y", "could both be the names"),
     "two columns with a tab": ("a\tx\nb\ty", "could both be the names"),
     "from one in no order": ("2 a\n1 b\n3 c", "count from 1, and are in no order"),
@@ -477,7 +483,7 @@ def table_of(names, order, mark, columns, header, chance):
 
 
 @settings(max_examples=1000 if os.environ.get("UNITDROP_SLOW") == "1" else 150)
-@given(st.lists(st.sampled_from(REAL), min_size=2, max_size=8, unique=True), st.randoms(), st.data())
+@given(st.lists(st.sampled_from(REAL), min_size=3, max_size=8, unique=True), st.randoms(), st.data())
 def test_real_names_with_an_index_come_in_its_order_or_not_at_all(tmp_path_factory, names, chance, data):
     order = data.draw(st.permutations(range(len(names))))
     mark, ending = data.draw(st.sampled_from([" ", ": ", ",", ", ", "\t", ";", " - ", ". "])), "txt"

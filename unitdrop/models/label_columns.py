@@ -32,7 +32,7 @@ INDEX_WORDS = (
 )
 """What heads a column of indices."""
 SURE_INDEX_WORDS = {word for word in INDEX_WORDS if word.endswith(("index", "idx", "classid", "labelid"))}
-WORDNET = re.compile(r"n[0-9]{8}")
+WORDNET = re.compile(r"n[0-9]{1,8}")
 NUMBER = re.compile(r"[0-9]{1,9}(?:\.0+)?")  # pandas writes 1.0 beside a gap
 
 Where = Callable[[int], str]  # names the n-th row for people: "line 3"
@@ -186,7 +186,7 @@ class Table:
         if texts:
             which = " and ".join(self.called(c) for c in texts[:2])
             raise ModelError(f"{which} could both be the names; head the columns with 'index' and 'name'")
-        if ids:
+        if ids and len(self.columns) - len(ids) < 2:
             return ids[0]
         return self._digits_column()
 
@@ -197,7 +197,7 @@ class Table:
         others = [c for c in range(len(self.columns)) if not self.is_index(c)]
         if len(others) == 1:
             return others[0]
-        raise ModelError("all columns hold numbers; head them with 'index' and 'name'")
+        raise ModelError("all columns hold numbers or ids; head them with 'index' and 'name'")
 
     def _index_column(self, name: int) -> int | None:
         others = [c for c in range(len(self.columns)) if c != name]
@@ -255,7 +255,7 @@ def order_of_ids(lines: Sequence[str]) -> list[str]:
     >>> order_of_ids(["n01440764 tench", "n01443537 goldfish"]), order_of_ids(["n02", "n01"])
     ([], ['the WordNet ids do not ascend, as those of most networks do'])
     """
-    ids = [line[:9] for line in lines if line[:1] == "n"]
+    ids = [match[0] for line in lines if (match := WORDNET.match(line))]
     return [] if ids == sorted(ids) else ["the WordNet ids do not ascend, as those of most networks do"]
 
 
@@ -294,7 +294,10 @@ def split_header(
         if any(NUMBER.fullmatch(head) and numbers_in(cells) for head, cells in below):
             return None, rows
         if any(
-            (not NUMBER.fullmatch(head) and counts_from(numbers_in(cells)) is not None)
+            (
+                not NUMBER.fullmatch(head)
+                and counts_from(numbers_in(cells)) in ((0, 1) if len(rest) > 1 else (0,))
+            )
             or (not WORDNET.fullmatch(head) and all(map(WORDNET.fullmatch, cells)))
             for head, cells in below
         ):

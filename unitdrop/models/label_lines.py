@@ -138,6 +138,8 @@ def _unquoted(names: Sequence[str]) -> list[str]:
 # An index or a WordNet id at one end of every line ------------------------------------------------
 
 
+_ID = re.compile(rf"{WORDNET.pattern}(?:\s*[:,;=|]\s*|\s+)(?=\S)")
+_ID_BEHIND = re.compile(rf"(?<=\S)(?:\s*[:,;=|]\s*|\s+){WORDNET.pattern}$")
 _ITEM = re.compile(r"""(?=.*['"])(?:'[^']*'|"[^"]*"|[0-9]{1,9})\s*:\s*(?:'[^']*'|"[^"]*"|[0-9]{1,9}),?""")
 _LEADING = re.compile(
     r"(?:(?:class|label|id|idx|index)[ _#]?)?[(\[]?([0-9]{1,9})"
@@ -174,14 +176,17 @@ def _is_header(line: str) -> bool:
 
 def _without_ids(lines: Sequence[str]) -> tuple[list[str], list[str]]:
     """Return the lines without the WordNet id that all of them have at one end, and what to say of it."""
-    marks = " \t:,;=|"
-    leading = sum(bool(WORDNET.match(line)) and line[9:10] in tuple(marks) for line in lines)
+    matches = [_ID.match(line) for line in lines]
+    leading = sum(match is not None for match in matches)
     if leading == len(lines):
-        return [line[9:].lstrip(marks) for line in lines], ["the WordNet ids were left out"]
+        names = [line[match.end() :] for line, match in zip(lines, matches, strict=True) if match]
+        return names, ["the WordNet ids were left out"]
     if 2 * leading > len(lines):
         raise ModelError("most of its lines begin with a WordNet id, but not all")
-    if all(WORDNET.fullmatch(line[-9:]) and line[-10:-9] in tuple(marks) for line in lines):
-        return [line[:-9].rstrip(marks) for line in lines], ["the WordNet ids were left out"]
+    ends = [_ID_BEHIND.search(line[-12:]) for line in lines]
+    if all(ends):
+        names = [line[: -len(end[0])] for line, end in zip(lines, ends, strict=True) if end]
+        return names, ["the WordNet ids were left out"]
     return list(lines), []
 
 

@@ -10,7 +10,7 @@ import torch
 from PIL import Image
 from torch import nn
 from torchvision import transforms as T
-from torchvision.models import EfficientNet_B4_Weights, ResNet50_Weights
+from torchvision.models import EfficientNet_B4_Weights, ResNet50_Weights, resnet18
 from torchvision.transforms import v2
 
 from unitdrop.models import ModelError, wrap
@@ -96,6 +96,13 @@ def test_what_nobody_says_is_assumed_and_said_once():
     _, heard = wrapped(net(), size=32)
     assert "assuming mean=(0.485" in heard[0]
     assert wrapped(net(), size=32, mean=0.5, std=0.25)[1] == []
+
+
+def test_for_torchvisions_own_networks_imagenets_numbers_go_without_saying():
+    module = resnet18(num_classes=3)
+    model, heard = wrapped(nn.DataParallel(module))
+    assert model.mean == (0.485, 0.456, 0.406) and heard == []
+    assert len(wrapped(nn.Sequential(nn.Identity(), module))[1]) == 1  # what is around it may do something
 
 
 # ------------------------------------------------------------------------------------ transforms

@@ -40,7 +40,8 @@ _PASSING = (
 def settled(name: str, module: nn.Module, told: Mapping[str, Any], transforms: Any) -> dict[str, Any]:
     """Return size, resize, mean, std and interpolation for a network; what is guessed is said.
 
-    What was told (not None) comes first, then the transforms, then timm's configuration in the network.
+    What was told (not None) comes first, then the transforms, then timm's configuration in the network. That
+    torchvision's own networks are taken for ImageNet's goes without saying.
 
     Raises
     ------
@@ -55,12 +56,17 @@ def settled(name: str, module: nn.Module, told: Mapping[str, Any], transforms: A
     if transforms is None and set(known) - set(told):
         say(f"network {name!r}: its own preprocessing is used (its pretrained_cfg): {_in_words(settings)}")
     assumed = {key: settings[key] for key in ("size", "mean", "std") if key not in told and key not in known}
-    if assumed:
+    if assumed and not _is_of_imagenet(module):
         say(
             f"network {name!r}: nothing says how its input is made; assuming {_in_words(assumed)}, as for "
             "ImageNet; give size, mean and std to unitdrop.wrap"
         )
     return settings
+
+
+def _is_of_imagenet(module: nn.Module) -> bool:
+    """Return whether a network is one of torchvision's own, which are made for ImageNet."""
+    return type(unwrapped(module)[1]).__module__.startswith("torchvision.models.")
 
 
 def followed(size: Any, known_size: int | None, known_resize: int | None) -> int | None:

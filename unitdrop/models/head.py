@@ -204,6 +204,8 @@ def _last_call(seen: Pass, returned: torch.Tensor) -> Call:
     linear = [call for call in seen.calls if not call.reads_maps]
     if linear:
         return linear[-1]
+    if returned.dtype not in _EXACT:
+        raise ModelError(f"it returns {returned.dtype}: {_TOO_COARSE}")
     raise ModelError(f"no nn.Linear took part in the forward pass; {_NEEDED}")
 
 

@@ -202,19 +202,9 @@ def _add_gif(commands) -> None:
     )
 
 
-def _add_choices(command: argparse.ArgumentParser, top: str) -> None:
-    """Add what tells one sweep: image, network, target, ranking, scope, window."""
-    from unitdrop.sweep import RANKINGS, SCOPES
-
+def _add_network(command: argparse.ArgumentParser) -> None:
+    """Add what tells the network."""
     add = command.add_argument
-    add("image", metavar="IMAGE", help="an image file (JPEG, PNG, GIF, WebP, AVIF, BMP or TIFF)")
-    add(
-        "--value-range",
-        nargs=2,
-        type=_number_argument,
-        metavar=("LO", "HI"),
-        help="what is black and what is white in a picture of over 8 bits, such as 0 4095 (by its depth)",
-    )
     add(
         "--model",
         default="scenes",
@@ -242,8 +232,24 @@ def _add_choices(command: argparse.ArgumentParser, top: str) -> None:
         "--size",
         type=_size_argument,
         metavar="N",
-        help="side of the network's input, in pixels (the network's own; 224 for one of FILE.py that says none)",
+        help="side of the network's input, in pixels (its own; 224 for one of FILE.py that says none)",
     )
+
+
+def _add_choices(command: argparse.ArgumentParser, top: str) -> None:
+    """Add what tells one sweep: image, network, target, ranking, scope, window."""
+    from unitdrop.sweep import RANKINGS, SCOPES
+
+    add = command.add_argument
+    add("image", metavar="IMAGE", help="an image file (JPEG, PNG, GIF, WebP, AVIF, BMP or TIFF)")
+    add(
+        "--value-range",
+        nargs=2,
+        type=_number_argument,
+        metavar=("LO", "HI"),
+        help="what is black and what is white in a picture of over 8 bits, such as 0 4095 (by its depth)",
+    )
+    _add_network(command)
     add("--target", metavar="NAME|INDEX", help="the class whose units are dropped (the prediction)")
     add("--rank", default="weight", choices=RANKINGS, help="the order of dropping (weight)")
     add("--seed", type=_whole_argument, default=0, metavar="S", help="of the ranking random (0)")

@@ -30,11 +30,42 @@ def test_any_one_prefix_is_taken_off_and_told(prefix, put, read):
     assert len(heard) == 1 and prefix.removesuffix(".") in heard[0]
 
 
-@pytest.mark.parametrize("prefix", ["", "module.", "model.", "net.", "_orig_mod.module.", "module.model."])
-def test_a_usual_prefix_needs_no_word(prefix, read):
+@pytest.mark.parametrize("prefix", ["", "module.", "_orig_mod.", "_orig_mod.module.", "module._orig_mod."])
+@pytest.mark.parametrize("put", [dict, lambda made: {"state_dict": made, "epoch": 3}])
+def test_what_a_wrapper_certainly_left_needs_no_word(prefix, put, read):
     with listening((heard := []).append):
-        assert same(read(saved({"state_dict": named(prefix), "epoch": 3})), state())
+        assert same(read(saved(put(named(prefix)))), state())
     assert heard == []
+
+
+@pytest.mark.parametrize("prefix", ["model.", "net.", "module.model.", "backbone._orig_mod.", "0.", "my_"])
+@pytest.mark.parametrize("put", [dict, lambda made: {"state_dict": made}, lambda made: {"model": made}])
+def test_any_other_prefix_is_told_as_such(prefix, put, read):
+    with listening((heard := []).append):
+        assert same(read(saved(put(named(prefix)))), state())
+    assert len(heard) == 1 and heard[0].endswith(f": the prefix '{prefix}' is taken off its names")
+    with listening((heard := []).append):
+        assert same(read(saved({"best one": named(prefix)})), state())
+    assert f"its weights are read from 'best one'; the prefix '{prefix}' is taken off its names" in heard[0]
+
+
+INNER = {
+    "a compiled part": {"bn._orig_mod.running_var": "bn.running_var"},
+    "a parallel part": {"fc.module.weight": "fc.weight", "fc.module.bias": "fc.bias"},
+    "saved activations": {"bn._checkpoint_wrapped_module.num_batches_tracked": "bn.num_batches_tracked"},
+}
+
+
+@pytest.mark.parametrize("part", INNER)
+@pytest.mark.parametrize("prefix", ["", "module.", "net."])
+def test_what_wrapping_a_part_of_the_network_left_is_taken_out_of_names(part, prefix, read):
+    new = {old: name for name, old in INNER[part].items()}
+    made = {prefix + new.get(name, name): tensor for name, tensor in state().items()}
+    with listening(print):
+        assert same(read(saved(made)), state())
+    both = made | {prefix + name: torch.ones_like(state()[name]) for name in INNER[part].values()}
+    with pytest.raises(CheckpointError, match=r"too many|two of its tensors|lie"):
+        read(saved(both))
 
 
 def test_a_state_dict_may_be_an_attribute_or_be_split_by_part(read):

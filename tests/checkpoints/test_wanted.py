@@ -1,12 +1,16 @@
 """Names, shapes and class counts of a file must be those that are wanted."""
 
+import argparse
+
+import numpy as np
 import pytest
 import torch
 from helpers.checkpoints import LIKE, prefixed, same, saved, saved_legacy, state, state_with
 from safetensors.torch import save as save_safetensors
 from torch import nn
 
-from unitdrop.errors import CheckpointError
+from unitdrop.checkpoints import load_checkpoint
+from unitdrop.errors import CheckpointError, ModelError
 
 
 def test_the_class_count_is_read_from_the_file(read):
@@ -52,3 +56,33 @@ def test_the_callers_own_mistakes_are_not_blamed_on_the_file(read):
         read(saved(state()), nn.Linear(1, 1))
     with pytest.raises(ValueError, match=r"head: like has no linear.weight"):
         read(saved(state()), head="linear")
+    with pytest.raises(ValueError, match="like: it has no tensors"):
+        read(saved(state()), {})
+    with pytest.raises(ModelError, match="ReLU has no weights"):
+        load_checkpoint(nn.ReLU(), "any.pth")
+
+
+NO_TENSORS = {
+    "a stand-in": argparse.Namespace(a=1),
+    "nothing": None,
+    "a list": [0.5, 0.5],
+    "an empty mapping": {},
+    "a number": 3,
+    "an array": np.zeros(2),
+}
+
+
+@pytest.mark.parametrize("what", NO_TENSORS)
+@pytest.mark.parametrize("name", ["fc.bias", "bn.num_batches_tracked", "fc.weight"])
+def test_what_is_no_tensor_does_not_count_as_missing(what, name, read):
+    for prefix in ("", "net."):
+        made = {prefix + old: tensor for old, tensor in (state() | {name: NO_TENSORS[what]}).items()}
+        with pytest.raises(CheckpointError, match=f"holds a?.*under '{prefix}{name}'; expected names and"):
+            read(saved(made), head="fc")
+
+
+def test_nor_does_the_bias_of_a_classifier_by_another_name(read):
+    made = {name: tensor for name, tensor in state().items() if not name.startswith("fc.")}
+    made |= {"fc.1.weight": state()["fc.weight"], "fc.1.bias": argparse.Namespace(a=1)}
+    with pytest.raises(CheckpointError, match=r"holds a 'argparse.Namespace' under 'fc.1.bias'"):
+        read(saved(made), head="fc")

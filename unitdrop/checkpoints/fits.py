@@ -191,10 +191,13 @@ def _with_problem(found: Fit, trouble: str | None, flat: Flat, wish: Wish) -> Fi
 
 def _name_problem(found: Fit, flat: Flat, wish: Wish) -> str | None:
     """Return in words which names are missing or too many."""
-    for name in found.missing:
-        if found.prefix + name in flat.others:
-            what, key = shown(flat.others[found.prefix + name]), shown(found.prefix + name)
-            return f"its state dict holds {what} under {key}; expected names and tensors only"
+    absent = [found.prefix + name for name in wish.like if name not in found.names]
+    if found.layer is not None and f"{wish.head}.bias" not in found.names:
+        absent += [f"{found.prefix}{found.layer}.bias", f"{found.layer}.bias"]
+    for key in absent:
+        if key in flat.others:
+            what = shown(flat.others[key])
+            return f"its state dict holds {what} under {shown(key)}; expected names and tensors only"
     twice = [old for old in found.names.values() if old in flat.twice]
     if twice:
         return f"two of its tensors go by {shown(twice[0])}; save the weights alone"

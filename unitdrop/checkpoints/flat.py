@@ -10,7 +10,7 @@ import re
 from bisect import bisect_left
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 from unitdrop.checkpoints.placeholders import Opaque, Tensor
@@ -20,6 +20,8 @@ MAX_DEPTH = 8  # containers in containers
 MAX_VISITS = 400_000
 MAX_TIMES = 64  # names under which one container is looked at
 MAX_NAME = 1_000  # letters of a name that are looked at
+_WRAPPED = re.compile(r"(?<!\w)(module|_orig_mod|_checkpoint_wrapped_module|_fsdp_wrapped_module)\.")
+"""What DataParallel, torch.compile and others put before the names of what they wrap."""
 _INSIDE_MODULES = {"_parameters", "_buffers", "_modules"}  # of a pickled module, which is no state dict
 
 
@@ -31,6 +33,7 @@ class Flat:
     ----------
     tensors : by name
     homes : a number for the mapping that each lies in, by name
+    keys : under which key of the file that mapping lies, by the number
     others : what lies beside tensors and is none, by name
     twice : names that two tensors have
     modules : the classes of whole networks in the file, whose tensors are not among these
@@ -38,6 +41,7 @@ class Flat:
 
     tensors: dict[str, Tensor] = field(default_factory=dict)
     homes: dict[str, int] = field(default_factory=dict)
+    keys: dict[int, str] = field(default_factory=dict)
     others: dict[str, object] = field(default_factory=dict)
     twice: set[str] = field(default_factory=set)
     modules: list[str] = field(default_factory=list)
@@ -59,6 +63,20 @@ class Flat:
         """What stands before torch's averages: a counter lies beside the ``module.`` that they are in."""
         names = (name for name in self.tensors if name.endswith("n_averaged"))
         return [f"{name.removesuffix('n_averaged')}module." for name in names]
+
+    def unwrapped(self) -> Flat:
+        """Return the same without what wrapping a part of a network leaves within names.
+
+        Two tensors that come to one name are `twice` there.
+        """
+        bare = {name: _WRAPPED.sub("", name) for name in self.tensors}
+        counts = Counter(bare.values())
+        return replace(
+            self,
+            tensors={bare[name]: tensor for name, tensor in self.tensors.items()},
+            homes={bare[name]: home for name, home in self.homes.items()},
+            twice={*(bare[name] for name in self.twice), *(name for name in counts if counts[name] > 1)},
+        )
 
     def beside(self, names: Iterable[str]) -> list[str]:
         """Return all names in the mappings in which these lie, themselves included."""
@@ -100,16 +118,19 @@ class _Walk:
         if depth > MAX_DEPTH or len(path) > MAX_NAME or self.often(value):
             return False
         barren, home = True, self.visits
+        self.flat.keys[home] = path
         for key, child in _children(value):
             self.visits += 1
             if self.visits > MAX_VISITS:
                 raise CheckpointError("it is too deeply interwoven to look through; save the weights alone")
             if isinstance(child, (dict, list, tuple, Opaque)):
+                name = _joined(path, key)
                 if isinstance(child, Opaque) and any("_parameters" in inside for inside in child.inside):
                     self.flat.modules.append(child.name)
-                if isinstance(child, Opaque):
-                    self.flat.others.setdefault(_joined(path, key), child)
-                barren &= self.into(child, _joined(path, key), depth + 1)
+                empty = self.into(child, name, depth + 1)
+                if isinstance(child, Opaque) or empty:
+                    self.flat.others.setdefault(name, child)
+                barren &= empty
             else:
                 barren &= self.note(child, _joined(path, key), home, isinstance(value, dict))
         if barren:

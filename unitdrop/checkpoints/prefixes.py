@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Collection, Iterable
 
 MOST, FEW = 64, 4  # prefixes that end within a word, and those under which not all fits, that are tried
-_WRAPPERS = ("module", "_orig_mod")  # left by DataParallel and torch.compile
+WRAPPERS = ("module", "_orig_mod")  # left by DataParallel and torch.compile
 
 
 def prefixes(names: Iterable[str], wanted: Collection[str], needed: Collection[str]) -> list[str]:
@@ -85,6 +85,6 @@ def key_of(prefix: str) -> str:
     ('model_ema', 'state_dict.student', '.')
     """
     parts = prefix.removesuffix(".").split(".")
-    while parts and parts[-1] in _WRAPPERS:
+    while parts and parts[-1] in WRAPPERS:
         parts.pop()
     return ".".join(parts) or "."

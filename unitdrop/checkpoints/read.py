@@ -182,7 +182,7 @@ def load_checkpoint(
     CheckpointError
         As `read_checkpoint` does, or if the module does not take the weights; the module is then unchanged.
     ModelError
-        If `module` is not one.
+        If `module` is not one, or has no weights.
 
     Examples
     --------
@@ -194,6 +194,8 @@ def load_checkpoint(
         kind = type(module).__name__
         raise ModelError(f"module: expected a torch.nn.Module, got {kind}; pass the network itself")
     current = module.state_dict()
+    if not current:
+        raise ModelError(f"module: {type(module).__name__} has no weights; pass the whole network")
     if any(tensor.is_meta for tensor in current.values()):
         raise CheckpointError("the module lies on the meta device; call module.to_empty(device='cpu') first")
     state = read_checkpoint(path, current, head=head, rename=rename, weights=weights)

@@ -13,13 +13,13 @@ from unitdrop.checkpoints.fits import Fit, Wish, fit, may_lack, some
 from unitdrop.checkpoints.flat import Flat, architecture, flattened
 from unitdrop.checkpoints.normalisers import Normaliser, normaliser_of, normaliser_pairs
 from unitdrop.checkpoints.placeholders import Tensor
-from unitdrop.checkpoints.prefixes import key_of, prefixes, wrappings
+from unitdrop.checkpoints.prefixes import WRAPPERS, key_of, prefixes, wrappings
 from unitdrop.errors import CheckpointError
 
 # An optimizer keeps up to three numbers for every weight, and some files hold averages of the weights too.
 MAX_COPIES, MAX_BESIDE = 16, 64 << 20
-_QUIET = {"module", "_orig_mod", "model", "state_dict", "model_state_dict", "net", "network", "weights"}
-"""What is so usual before a name that nobody need be told."""
+_QUIET = {*WRAPPERS, "model", "state_dict", "model_state_dict", "net", "network", "weights"}
+"""Keys that are so usual that nobody need be told."""
 _MOST_FITS, _MOST_OTHERS = 100, 4
 Take = Callable[[Tensor], torch.Tensor]
 
@@ -91,6 +91,8 @@ class Wanted:
             isinstance(name, str) and isinstance(tensor, torch.Tensor) for name, tensor in self.like.items()
         ):
             raise TypeError("like: expected names and tensors; pass module.state_dict()")
+        if not self.like:
+            raise ValueError("like: it has no tensors; pass the state_dict() of a network that has weights")
         if self.head is not None and f"{self.head}.weight" not in self.like:
             raise ValueError(f"head: like has no {self.head}.weight; name the classifier layer, such as 'fc'")
         if self.key is not None and not isinstance(self.key, str):
@@ -121,6 +123,10 @@ class Wanted:
             raise CheckpointError(_nothing(flat))
         fits = self._fits(flat)
         good = [each for each in fits if each.problem is None]
+        if not good:
+            bare = flat.unwrapped()
+            good = [each for each in self._fits(bare) if each.problem is None]
+            flat = bare if good else flat
         if not good:
             raise self._misfit(flat, fits, root)
         least = min(len(each.kept) for each in good)
@@ -197,13 +203,25 @@ class Wanted:
         shapes = {name: flat.tensors[name].shape for name in room}
         return Misfit(str(best.problem), shapes, architecture(root))
 
+    def _places(self, flat: Flat, chosen: Fit) -> list[str]:
+        """Return in words under which key the weights lie and what was taken off their names."""
+        homes = (flat.keys[flat.homes[name]] for name in chosen.names.values())
+        key = min(homes, key=len, default="")
+        key = key if chosen.prefix.startswith(f"{key}.") else ""
+        rest = chosen.prefix[len(key) + 1 :] if key else chosen.prefix
+        notes = []
+        if self.key is None and not all(part in _QUIET for part in key.split(".") if part):
+            notes.append(f"its weights are read from {shown(key)}")
+        asked = self.key is not None and f".{key_of(chosen.prefix)}".endswith(f".{self.key}")
+        if not asked and not all(part in WRAPPERS for part in rest.split(".") if part):
+            notes.append(f"the prefix {shown(rest)} is taken off its names")
+        return notes
+
     def _notes(
         self, flat: Flat, chosen: Fit, others: list[Fit], copies: list[Fit], pair: Normaliser | None
     ) -> list[str]:
         """Return what was guessed or left out, in words."""
-        notes = []
-        if not all(part in _QUIET for part in chosen.prefix.split(".") if part) and self.key is None:
-            notes.append(f"its weights are read from {shown(chosen.prefix.removesuffix('.'))}")
+        notes = self._places(flat, chosen)
         if chosen.layer is not None:
             notes.append(
                 f"its linear layer {shown(chosen.layer)} is taken as the classifier {shown(self.head)}"

@@ -26,7 +26,9 @@ def test_json_is_one_object_with_the_agreed_fields(capsys, photo):
         "smallest_flip",
         "at",
         "curve",
+        "notes",
     ]
+    assert record["notes"] == []
     assert (record["model"], record["image"], record["units"]) == ("scenes", photo, 12)
     assert record["target"] == {"index": 0, "label": "beach"}
     assert (record["rank"], record["scope"]) == ("weight", "unit")
@@ -38,6 +40,25 @@ def test_json_is_one_object_with_the_agreed_fields(capsys, photo):
     expected = {"count": smallest.count, "units": units, "index": smallest.index, "label": smallest.label}
     assert record["smallest_flip"] == expected
     assert (record["at"]["top"], record["at"]["bottom"]) == (2, 3)
+
+
+def test_what_was_noticed_is_said_once_on_stderr_and_stands_in_the_json(capsys, photo, monkeypatch):
+    from unitdrop.notices import say
+
+    module = toy()
+    load = module.load_model
+
+    def telling(name, **choices):
+        for text in ("first", "second \x1b[31m", "first"):
+            say(text)
+        return load(name)
+
+    module.load_model = telling
+    monkeypatch.setitem(sys.modules, "unitdrop.models", module)
+    _, out, err = run(capsys, "sweep", photo, "--json")
+    assert json.loads(out)["notes"] == ["first", "second \x1b[31m"]
+    assert err == "unitdrop: first\nunitdrop: second ?[31m\n"
+    assert run(capsys, "sweep", photo)[2] == err, "once in each command, not once for good"
 
 
 def test_json_numbers_are_those_of_the_sweep_to_the_last_bit(capsys, photo):

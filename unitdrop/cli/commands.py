@@ -17,6 +17,7 @@ import sys
 import traceback
 import warnings
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import TYPE_CHECKING
 
 from unitdrop.checks import expanded
@@ -69,14 +70,17 @@ def _carry_out(argv: list[str]) -> int:
     for name in _PATHS & vars(args).keys():  # a shell leaves `--csv=~/x.csv` as it is
         given = getattr(args, name)
         setattr(args, name, given if given is None else expanded(given))
-    with listening(_note):
+    args.notes = []
+    with listening(partial(_note, args.notes)):
         return COMMANDS[args.command](args)
 
 
-def _note(text: str) -> None:
-    """Print one line on stderr that says what was guessed or noticed."""
-    if sys.stderr is not None:
-        print(f"unitdrop: {printable(text)}", file=sys.stderr)
+def _note(told: list[str], text: str) -> None:
+    """Print one line on stderr that says what was guessed or noticed, unless it was told before."""
+    if text not in told:
+        told.append(text)
+        if sys.stderr is not None:
+            print(f"unitdrop: {printable(text)}", file=sys.stderr)
 
 
 def _explanation(error: Exception) -> str:
@@ -114,7 +118,7 @@ def print_sweep(args: argparse.Namespace) -> int:
     """Carry out `sweep`: drop units of one image's class and print what happens."""
     alone = _check_csv(args)
     sweep, top = _read_sweep(args), args.top or 0
-    record = describe(sweep, args.image, top, args.bottom)
+    record = describe(sweep, args.image, top, args.bottom, args.notes)
     if args.csv is not None:
         _write_csv(args.csv, sweep, alone)
     if args.json:

@@ -18,11 +18,11 @@ _ROWS = (0, 1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000)  # the k that the ta
 _LABEL_WIDTH = 28
 
 
-def describe(sweep: Sweep, image: str, top: int = 0, bottom: int = 0) -> dict:
+def describe(sweep: Sweep, image: str, top: int = 0, bottom: int = 0, notes: Sequence[str] = ()) -> dict:
     """Return what `sweep --json` prints, as plain Python values.
 
     `curve` holds the target's probability when the top k = 0..U units are dropped; `at` the five most
-    probable classes at the window.
+    probable classes at the window; `notes` what was guessed or noticed on the way, a sentence each.
     """
     flip, smallest = sweep.flip, sweep.smallest_flip
     return {
@@ -36,6 +36,7 @@ def describe(sweep: Sweep, image: str, top: int = 0, bottom: int = 0) -> dict:
         "smallest_flip": smallest and _smallest_flip_record(smallest),
         "at": {"top": top, "bottom": bottom, "top5": _most_probable(sweep, sweep.probabilities(top, bottom))},
         "curve": [_nine_digits(p) for p in sweep.curve[:, sweep.target]],
+        "notes": list(notes),
     }
 
 

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from functools import partial
 from typing import Any
 
+import torch
 from torch import nn
 from torchvision.transforms import InterpolationMode
 
@@ -23,25 +24,17 @@ MOST = 4096
 LUMA = (0.299, 0.587, 0.114)
 """The parts of red, green and blue in grey (ITU-R 601), as Pillow has them."""
 WAYS = ("bilinear", "bicubic", "nearest")
-_PASSING = (
-    *(
-        "ToTensor",
-        "MaybeToTensor",
-        "PILToTensor",
-        "MaybePILToTensor",
-        "ToImage",
-        "ToPILImage",
-        "ToPureTensor",
-    ),
-    *("ConvertImageDtype", "ToDtype", "RGB", "Identity"),
-)
+CROP = 0.875
+"""The part of the resized picture that timm's networks see where their configuration does not say."""
+_PASSING = ("PILToTensor", "MaybePILToTensor", "ToImage", "ToPILImage", "ToPureTensor", "RGB", "Identity")
+_TO_UNIT = ("ToTensor", "MaybeToTensor", "ConvertImageDtype", "ToDtype")
 
 
 def settled(name: str, module: nn.Module, told: Mapping[str, Any], transforms: Any) -> dict[str, Any]:
     """Return size, resize, mean, std and interpolation for a network; what is guessed is said.
 
     What was told (not None) comes first, then the transforms, then timm's configuration in the network. That
-    torchvision's own networks are taken for ImageNet's goes without saying.
+    torchvision's own networks have ImageNet's mean and std goes without saying, but not their size.
 
     Raises
     ------
@@ -56,10 +49,10 @@ def settled(name: str, module: nn.Module, told: Mapping[str, Any], transforms: A
     if transforms is None and set(known) - set(told):
         say(f"network {name!r}: its own preprocessing is used (its pretrained_cfg): {_in_words(settings)}")
     assumed = {key: settings[key] for key in ("size", "mean", "std") if key not in told and key not in known}
-    if assumed and not _is_of_imagenet(module):
+    if assumed and ("size" in assumed or not _is_of_imagenet(module)):
         say(
             f"network {name!r}: nothing says how its input is made; assuming {_in_words(assumed)}, as for "
-            "ImageNet; give size, mean and std to unitdrop.wrap"
+            "ImageNet; give size, mean and std to unitdrop.wrap, or transforms, as weights.transforms()"
         )
     return settings
 
@@ -108,14 +101,20 @@ def _of_config(name: str, module: nn.Module) -> dict[str, Any]:
     get = _config(parts[0]).get
     known: dict[str, Any] = {key: _listed(get(key)) for key in ("mean", "std")}
     shape = _listed(get("input_size"))
-    side = whole_number(shape[-1], 1, MOST)
+    side = whole_number(shape[-1], 1, MOST) if shape else None
     if side is not None and shape[1:] == [side, side]:
-        crop = finite_number(get("crop_pct"), 0.1, 1) or 1.0
+        crop = finite_number(get("crop_pct"), 0.1, 1) or CROP
         known |= {"size": side, "resize": min(MOST, int(side / crop))}  # timm rounds it down
-    if get("interpolation"):
-        known["interpolation"] = get("interpolation") if get("interpolation") in WAYS else "bicubic"
+    elif side is not None:
+        say(f"network {name!r}: its input of {get('input_size')!s:.40} is no square, and is not followed")
+    if way := get("interpolation"):
+        known["interpolation"] = way if is_one_of(way, WAYS) else "bicubic"
+        if known["interpolation"] != way:
+            say(f"network {name!r}: its interpolation {way!r:.40} is not followed; it is bicubic here")
     if get("crop_mode") not in (None, "center"):
-        say(f"network {name!r}: its crop mode {get('crop_mode')!r} is not followed; the centre is cut out")
+        say(
+            f"network {name!r}: its crop mode {get('crop_mode')!r:.40} is not followed; the centre is cut out"
+        )
     return known
 
 
@@ -124,13 +123,15 @@ def _config(part: nn.Module) -> dict[str, Any]:
     for key in ("pretrained_cfg", "default_cfg"):
         config = vars(part).get(key)
         config = config if isinstance(config, dict) else getattr(config, "__dict__", {})
-        if "mean" in config and "std" in config:
+        numbers = [*_listed(config.get("mean")), *_listed(config.get("std"))]
+        if all(finite_number(number) is not None for number in numbers):
             return config
     return {}
 
 
 def _of_transforms(name: str, transforms: Any) -> dict[str, Any]:
     """Return what torchvision's transforms make of a picture."""
+    given = transforms
     if hasattr(transforms, "meta") and hasattr(transforms, "transforms"):
         transforms = transforms.transforms  # an entry of torchvision's weights
     if isinstance(transforms, partial):
@@ -140,42 +141,71 @@ def _of_transforms(name: str, transforms: Any) -> dict[str, Any]:
         sides = {"size": transforms.crop_size, "resize": transforms.resize_size}
         known |= {key: _side(name, key, value) for key, value in sides.items()}
         return {**known, "interpolation": _way(transforms.interpolation)}
+    steps = list(_steps(transforms))
+    if not all(_is_known(step) for step in steps):
+        kind = given.__name__ if isinstance(given, type) else type(given).__name__
+        raise ModelError(
+            f"network {name!r}: transforms={kind}; give those of torchvision's weights, or a Compose of "
+            "torchvision's Resize, CenterCrop, ToTensor and Normalize"
+        )
     known: dict[str, Any] = {}
-    for step in _steps(name, transforms):
+    for step in steps:
         known |= _of_step(name, step, known)
+    if known.pop("unit", False):
+        known = {"mean": 0.0, "std": 1.0, **known}
     if "size" not in known and "resize" in known:
         known["size"] = known["resize"]
     return known
 
 
-def _steps(name: str, transforms: Any) -> Iterator[Any]:
-    """Yield the single transforms of a `Compose`, also of one in another."""
-    inside = getattr(transforms, "transforms", None)
-    if not isinstance(inside, (list, tuple)):
-        raise ModelError(
-            f"network {name!r}: transforms={type(transforms).__name__}; give those of torchvision's weights, "
-            "or a Compose of Resize, CenterCrop, ToTensor and Normalize"
-        )
-    for step in inside:
-        yield from _steps(name, step) if hasattr(step, "transforms") else (step,)
+def _steps(transforms: Any) -> Iterator[Any]:
+    """Yield the single transforms of a `Compose` or a list, also of one in another."""
+    if type(transforms).__name__ == "Compose" and _is_known(transforms):
+        transforms = transforms.transforms
+    if isinstance(transforms, (list, tuple, nn.Sequential)):
+        for step in transforms:
+            yield from _steps(step)
+    else:
+        yield transforms
+
+
+def _is_known(step: Any) -> bool:
+    """Return whether a transform is one of torchvision's or timm's, whose attributes are known."""
+    return type(step).__module__.partition(".")[0] in ("torchvision", "timm", "torch")
 
 
 def _of_step(name: str, step: Any, known: Mapping[str, Any]) -> dict[str, Any]:
     """Return what one transform settles; raise `ModelError` for one that is not followed."""
     kind = type(step).__name__
-    if kind == "Normalize":
+    if kind == "Normalize" and "mean" not in known:
         return {"mean": tuple(map(float, step.mean)), "std": tuple(map(float, step.std))}
-    if kind == "Resize" and "size" not in known and "resize" not in known:
+    if kind == "Resize" and not known.keys() & {"size", "resize"} and _is_plain(step, "unit" in known):
         if len(_listed(step.size)) == 2:
             say(f"network {name!r}: {kind} squeezes pictures that are not square; here they are cut to one")
         return {"resize": _side(name, kind, step.size), "interpolation": _way(step.interpolation)}
     if kind == "CenterCrop" and "resize" in known and "size" not in known:
         return {"size": _side(name, kind, step.size)}
+    if kind in _TO_UNIT and (kind != "ToDtype" or "unit" in known or _scales(step)):
+        return {"unit": True}
     if kind in _PASSING or (kind == "Grayscale" and step.num_output_channels == 1):
         return {}
+    remedy = ", with mean and std over 255" if kind == "ToDtype" else ""
     raise ModelError(
-        f"network {name!r}: transforms: {kind} is not followed here; give size, resize, mean and std instead"
+        f"network {name!r}: transforms: {kind}{' without scale=True' * bool(remedy)} is not followed here; "
+        f"give size, resize, mean and std instead{remedy}"
     )
+
+
+def _is_plain(resize: Any, float_already: bool) -> bool:
+    """Return whether a Resize has no bounds, and smooths, as pictures are resized here."""
+    smooth = getattr(resize, "antialias", True) is not False or not float_already
+    return getattr(resize, "max_size", None) is None and smooth
+
+
+def _scales(step: Any) -> bool:
+    """Return whether v2's ToDtype leaves values in 0..1, or makes no floats of them."""
+    kinds = step.dtype.values() if isinstance(step.dtype, dict) else [step.dtype]
+    return step.scale or not any(isinstance(k, torch.dtype) and k.is_floating_point for k in kinds)
 
 
 def _listed(size: Any) -> list[Any]:

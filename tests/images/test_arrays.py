@@ -194,3 +194,23 @@ def test_what_comes_out_nearly_black_is_said_with_the_range_to_give(values, whit
 )
 def test_a_dark_photograph_is_not_remarked_upon(night):
     assert said(night) == []
+
+
+@pytest.mark.parametrize(
+    ("values", "value_range", "words"),
+    [
+        (np.array([[300, 60000]], np.uint16), (0, 255), "all white, as its values lie from 300 to 60000"),
+        (
+            np.array([[0.25, 0.5]]),
+            (1, 2),
+            r"all black, as its values lie from 0.25 to 0.5, outside .*\(1, 2\)",
+        ),
+        (np.array([[300, 60000]], np.uint16), (0, 40000), None),
+        (np.full((1, 2), 7.0), (0, 1), None),  # of one value, whatever the range
+    ],
+)
+def test_a_range_that_no_value_lies_in_is_said(values, value_range, words):
+    heard = []
+    with listening(heard.append):
+        load_image(values, value_range=value_range)
+    assert len(heard) == (words is not None) and (words is None or re.search(words, heard[0]))

@@ -52,7 +52,7 @@ def to_levels(
     white
         The white of unsigned values whose file states it, such as 4095 of 12 bits.
     tell
-        Whether to say so where what comes out is nearly black.
+        Whether to say so where what comes out is nearly black, or of one level under the range given.
 
     Raises
     ------
@@ -63,6 +63,14 @@ def to_levels(
     low, high = value_range or natural
     if tell and value_range is None and white is None:
         tell_if_dark(values, high, name)
+    levels = _between(values, low, high)
+    if tell and value_range is not None and levels.min() == levels.max():
+        _tell_if_outside(values, low, high, name)
+    return levels
+
+
+def _between(values: np.ndarray, low: float, high: float) -> np.ndarray:
+    """Return values spread from low..high to 0..255; those of 16 bits by a table."""
     if values.dtype == np.uint8 and (low, high) == (0, 255):
         return np.array(values, order="C")
     if values.dtype.kind in "iu" and values.dtype.itemsize == 2 and values.size > 65536:
@@ -70,6 +78,17 @@ def to_levels(
         table = _rescaled(np.arange(65536, dtype=np.uint16).view(native)[None], low, high)[0]
         return table[np.ascontiguousarray(values, native).view(np.uint16)]
     return _rescaled(values, low, high)
+
+
+def _tell_if_outside(values: np.ndarray, low: float, high: float, name: str) -> None:
+    """Say so if values that differ all lie outside the range that was given."""
+    least, most = float(values.min()), float(values.max())
+    if least < most and (most <= low or least >= high):
+        colour = "black" if most <= low else "white"
+        say(
+            f"{name}: came out all {colour}, as its values lie from {least:.6g} to {most:.6g}, outside "
+            f"value_range=({low:.6g}, {high:.6g}); give a range that they lie in"
+        )
 
 
 def tell_if_dark(values: np.ndarray, white: float, name: str) -> None:

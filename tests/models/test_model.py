@@ -342,6 +342,62 @@ def test_one_output_says_which_class_has_the_evidence_and_takes_other_names():
         model.labelled(["cat"])
 
 
+@pytest.mark.parametrize(
+    ("labels", "words"), [(("a", "b", "c"), "3 label"), (("a",), "1 label"), (None, "1;")]
+)
+def test_one_output_is_refused_with_how_many_labels_were_given(labels, words):
+    with pytest.raises(ModelError, match=f"a softmax is always 1.*{words}" if labels else words):
+        wrapped(Answer(), labels)
+
+
+def test_of_a_network_that_is_refused_only_the_reason_is_said():
+    heard = []
+    with listening(heard.append):
+        with pytest.raises(ModelError, match="has one output"):
+            wrap(Answer(), labels=None)
+        with pytest.raises(ModelError, match="divide by 255"):
+            wrap(resnet(), mean=(123.675, 116.28, 103.53), std=(58.4, 57.1, 57.4))
+        assert heard == []
+        wrap(Answer(), labels=["no", "yes"])
+    assert ["nothing says" in heard[0], "has one output z" in heard[1]] == [True, True] and len(heard) == 2
+
+
+class Demanding(nn.Module):
+    """Takes pictures in 0..1 only."""
+
+    def __init__(self):
+        super().__init__()
+        self.net = resnet()
+
+    def forward(self, x):
+        if x.min() < 0 or x.max() > 1:
+            raise ValueError("expected values in 0..1")
+        return self.net(x)
+
+
+def test_a_network_is_tried_with_values_that_pictures_have():
+    model = wrapped(Demanding(), mean=0.0, std=1.0)
+    assert model(np.full((64, 64, 3), 255, np.uint8)).classes == 3
+    with pytest.raises(ModelError, match=r"expected values in 0\.\.1"):
+        wrapped(Demanding())
+
+
+@pytest.mark.parametrize("default", ["device", "dtype"])
+def test_the_callers_defaults_for_new_tensors_do_not_matter(default):
+    net, picture = resnet(), render("harbour", 3, 64).image
+    own = wrapped(net)(picture)
+    try:
+        if default == "device":
+            torch.set_default_device("meta")
+        else:
+            torch.set_default_dtype(torch.float64)
+        there = wrapped(net)(picture)
+    finally:
+        torch.set_default_device(None)
+        torch.set_default_dtype(torch.float32)
+    assert np.array_equal(own.maps, there.maps) and np.array_equal(own.weight, there.weight)
+
+
 def test_a_sigmoid_inside_is_refused():
     with pytest.raises(ModelError, match="return the logits"):
         wrapped(Answer(torch.sigmoid), ("no", "yes"))

@@ -1,6 +1,7 @@
 """A twin has the network's weights, and everything else of its own."""
 
 import functools
+from collections import defaultdict, deque
 
 import pytest
 import torch
@@ -40,6 +41,29 @@ def test_whatever_runs_on_a_twin_leaves_the_network_alone():
     assert all(torch.equal(tensor, before[name]) for name, tensor in net.state_dict().items())
     assert net.first.weight.grad is None and twin.first.weight.grad is not None
     assert not set(map(id, net.modules())) & set(map(id, twin.modules()))
+
+
+class Diary(nn.Module):
+    """Keeps books in containers, and draws from a generator of its own."""
+
+    def __init__(self):
+        super().__init__()
+        self.last, self.seen, self.often = deque(maxlen=3), set(), defaultdict(int)
+        self.generator = torch.Generator()
+
+    def forward(self, x):
+        self.last.append(1)
+        self.seen.add(1)
+        self.often["forward"] += 1
+        return x + torch.rand((), generator=self.generator)
+
+
+def test_books_and_generators_of_the_network_stay_as_they_are():
+    net = Diary()
+    state = net.generator.get_state()
+    drawn = [twin_of(net)(torch.zeros(1)) for _ in range(2)]
+    assert (len(net.last), net.seen, dict(net.often)) == (0, set(), {})
+    assert torch.equal(net.generator.get_state(), state) and drawn[0] == drawn[1]
 
 
 def test_a_twin_shares_the_numbers_of_the_parameters_and_what_is_tied_stays_tied():

@@ -184,3 +184,27 @@ def test_a_network_that_leaves_the_program_is_one_that_fails():
     net.register_forward_pre_hook(leave)
     with pytest.raises(ModelError, match="SystemExit: 3"):
         look_at_pass(net, BATCH, lambda seen: None)
+
+
+@pytest.mark.parametrize("forward", [lambda x, mask: x, lambda *, pixel_values: pixel_values])
+def test_a_network_that_wants_other_arguments_is_told_so_and_nothing_of_sizes(forward):
+    net = Small()
+    net.forward = forward
+    with pytest.raises(ModelError, match=r"argument.*nothing else: wrap it") as refused:
+        find_head(net, BATCH)
+    assert not isinstance(refused.value, InputError)
+
+
+def test_layers_in_a_plain_list_are_the_reason_that_is_told():
+    class Listed(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.parts = [Small().eval()]
+
+        def forward(self, x):
+            return self.parts[0](x)
+
+    with pytest.raises(
+        ModelError, match=r"none of its modules \(in a plain list or object\? use nn.ModuleList"
+    ):
+        find_head(Listed(), BATCH)

@@ -49,6 +49,8 @@ def load_custom(name: str, labels: Sequence[str] | None = None, size: int | None
         if callable(made) and not isinstance(made, (nn.Module, Model)):
             try:
                 made = made()
+            except ModelError as error:
+                raise ModelError(f"model {name!r}: {error}") from error
             except (Exception, SystemExit) as error:
                 raise ModelError(f"model {name!r}: {attribute}() failed: {_in_one_line(error)}") from error
     if isinstance(made, Model):
@@ -82,6 +84,8 @@ def _imported(path: Path) -> ModuleType:
     sys.modules[path.stem] = module  # dataclasses and pickles look for their module there
     try:
         spec.loader.exec_module(module)
+    except ModelError as error:
+        raise ModelError(f"model: {path}: {error}") from error
     except (Exception, SystemExit) as error:
         raise ModelError(f"model: {path} cannot be run: {_in_one_line(error)}") from error
     finally:

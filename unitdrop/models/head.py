@@ -142,6 +142,8 @@ def _head_of(seen: Pass) -> Head:
     returned = _logits(seen.returned)
     call = _plain(_last_call(seen, returned))
     where = f"its last linear layer is {call.layer or 'the network itself'!r}"
+    if call.outside:
+        where = "its last linear layer is none of its modules (in a plain list or object? use nn.ModuleList)"
     _check_kinds(call, returned, where)
     weight = call.weight.detach().clone()
     bias = weight.new_zeros(len(weight)) if call.bias is None else call.bias.detach().clone()
@@ -235,7 +237,8 @@ def _asked(name: str, part: nn.Module, read: torch.Tensor) -> Call | None:
     if read.ndim != 2 or len(read) != 1 or read.dtype not in _EXACT or read.shape[1] > MOST_ASKED:
         return None
     units = read.shape[1]
-    masks = torch.rand(16, units, generator=torch.Generator().manual_seed(0)).to(read) > 0.5
+    generator = torch.Generator("cpu").manual_seed(0)
+    masks = torch.rand(16, units, generator=generator, device="cpu").to(read) > 0.5
     alone = torch.eye(units, dtype=read.dtype, device=read.device)
     try:
         answers = [part(x) for x in (torch.zeros_like(read), alone, masks * read, read)]

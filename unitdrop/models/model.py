@@ -25,7 +25,7 @@ from unitdrop.models.preprocessing import (
 )
 from unitdrop.models.watch import InputError, wants_grey
 from unitdrop.names import brief, distinct
-from unitdrop.notices import say
+from unitdrop.notices import listening, say
 from unitdrop.readout import Readout
 
 DISPLAY = 640
@@ -92,11 +92,11 @@ class Model:
     ):
         self.module, self.name = module, name
         self.size, self.resize = checked_sides(name, size, resize)
-        levels = checked_levels(name, mean, std)
+        self.mean, self.std = checked_levels(name, mean, std)
         self.interpolation = interpolation_mode(name, interpolation)
         head = self._first_head()
         self.layer, self.units = head.layer, len(head.maps)
-        self.mean, self.std = for_channels(name, self.channels, *levels)
+        self.mean, self.std = for_channels(name, self.channels, self.mean, self.std)
         self.labels = _labels_for(name, labels, len(head.logits))
         if head.autocast:
             say(
@@ -128,8 +128,9 @@ class Model:
         if self.channels == 1:
             image = image.convert("L")
         image = transform.center_crop(transform.resize(image, [self.resize], self.interpolation), [self.size])
-        x = transform.convert_image_dtype(transform.pil_to_tensor(image), torch.float)
-        return transform.normalize(x, list(self.mean), list(self.std))[None]
+        with torch.device("cpu"):  # whatever the caller's default is
+            x = transform.convert_image_dtype(transform.pil_to_tensor(image), torch.float)
+            return transform.normalize(x, list(self.mean), list(self.std))[None]
 
     def seen(self, pixels: np.ndarray) -> np.ndarray:
         """Return the square of RGB uint8 (H, W, 3) that the network sees, (s, s, 3) uint8, s at most 640.
@@ -181,15 +182,23 @@ class Model:
         """Return the head for noise of a size, in colours, else grey; notes which of them it takes."""
         try:
             self.channels = 3
-            return self._head(_noise(3, size))
+            return self._head(self._noise(3, size))
         except InputError as error:
             try:
                 self.channels = 1
-                return self._head(_noise(1, size))
+                return self._head(self._noise(1, size))
             except InputError as grey:
                 if wants_grey(error):
                     raise
                 raise error from grey
+
+    def _noise(self, channels: int, size: int) -> torch.Tensor:
+        """Return the input (1, channels, size, size) for a picture of noise, the same every time."""
+        generator = torch.Generator("cpu").manual_seed(0)
+        noise = torch.rand(1, channels, size, size, generator=generator, dtype=torch.float32, device="cpu")
+        levels = (v if len(v) == channels else (sum(v) / len(v),) for v in (self.mean, self.std))
+        mean, std = (torch.tensor(v, dtype=torch.float32, device="cpu")[:, None, None] for v in levels)
+        return (noise - mean) / std  # within the range of pictures, which some networks insist on
 
     def _head(self, x: torch.Tensor) -> Head:
         """Return the network's head for an input (1, channels, size, size); errors name the network."""
@@ -250,13 +259,12 @@ def wrap(
         )
     name = name or type(module).__name__
     told = {"size": size, "mean": mean, "std": std, "resize": resize, "interpolation": interpolation}
-    return Model(module, name=name, labels=labels, **settled(name, module, told, transforms))
-
-
-def _noise(channels: int, size: int) -> torch.Tensor:
-    """Return an input to look for the head with: the same noise every time, (1, channels, size, size)."""
-    generator = torch.Generator("cpu").manual_seed(0)
-    return torch.randn(1, channels, size, size, generator=generator, device="cpu")
+    said: list[str] = []
+    with listening(said.append):
+        model = Model(module, name=name, labels=labels, **settled(name, module, told, transforms))
+    for text in said:  # of what is refused, the reason is enough
+        say(text)
+    return model
 
 
 def _classes(head: Head) -> Head:
@@ -273,9 +281,10 @@ def _labels_for(name: str, labels: Sequence[str] | None, outputs: int) -> tuple[
         return check_labels(name, labels, outputs)
     names = _as_names(labels)
     if len(names) != 2:
+        given = f", but {len(names)} label(s) were given" if names else ""
         raise ModelError(
-            f"network {name!r} has one output, of which a softmax is always 1; if its sigmoid tells two "
-            "classes apart, give their two names, the first for 0: labels=(NO, YES), or --labels FILE"
+            f"network {name!r} has one output, of which a softmax is always 1{given}; if its sigmoid tells "
+            "two classes apart, give their two names, the first for 0: labels=(NO, YES), or --labels FILE"
         )
     no, yes = names = check_labels(name, labels, 2)
     say(

@@ -5,7 +5,7 @@ What runs on the twin leaves the network alone, also one that another thread tra
 
 from __future__ import annotations
 
-from collections import OrderedDict
+from collections import OrderedDict, defaultdict, deque
 from collections.abc import Iterator
 from functools import partial
 from types import MemberDescriptorType, MethodType
@@ -109,6 +109,10 @@ class _Twins:
             return kind((key, self._moved(item, depth - 1)) for key, item in value.items())
         if depth and kind in (list, tuple) and len(value) <= LONG:
             return kind(self._moved(item, depth - 1) for item in value)
+        if kind in (set, deque, defaultdict) and len(value) <= LONG:
+            return value.copy()
+        if kind is torch.Generator:
+            return torch.Generator(value.device).set_state(value.get_state())
         return value
 
 

@@ -77,6 +77,7 @@ class Call:
     input, output : what went in and came out
     before : how many activations had come by before
     asked : whether its weight is what the layer answered, not what it holds
+    outside : whether its weight is a parameter, but none of the network's
     """
 
     layer: str
@@ -86,6 +87,7 @@ class Call:
     output: torch.Tensor
     before: int
     asked: bool = False
+    outside: bool = False
 
     @property
     def reads_maps(self) -> bool:
@@ -268,6 +270,10 @@ def _failure(error: BaseException, batch: torch.Tensor, module: nn.Module, autoc
         )
     if about_kinds and kinds != ["torch.float32"]:
         return ModelError(f"{said}; its parameters are of {' and '.join(kinds)}: pass module.float()")
+    if isinstance(error, TypeError) and re.search(r"positional argument|keyword(-only)? argument", words):
+        return ModelError(
+            f"{said}; it must take one batch of images and nothing else: wrap it in one that does"
+        )
     return InputError(f"{said}; it must take one batch of images of this size")
 
 
@@ -355,8 +361,9 @@ class _Watch(TorchFunctionMode):
         if calls and (calls[-1].reads_maps or not calls[-1].reads_pooled):
             calls.pop()  # so that the many layers of a transformer are not kept
         layer = self._names.get(id(weight), self._inside[-1] if self._inside else "")
+        outside = type(weight) is nn.Parameter and id(weight) not in self._names
         rows = weight.flatten(1) if weight.ndim == 4 else weight
-        calls.append(Call(layer, rows, bias, read, output, self._count))
+        calls.append(Call(layer, rows, bias, read, output, self._count, outside=outside))
 
 
 def _tensors(values: Iterable[Any]) -> Iterator[torch.Tensor]:

@@ -208,3 +208,25 @@ def test_layers_in_a_plain_list_are_the_reason_that_is_told():
         ModelError, match=r"none of its modules \(in a plain list or object\? use nn.ModuleList"
     ):
         find_head(Listed(), BATCH)
+
+
+def test_buffers_of_another_dtype_are_named_with_the_remedy():
+    net = Small()
+    net.body[1].running_mean = net.body[1].running_mean.half()
+    with pytest.raises(ModelError, match=r"torch.float16 and torch.float32: pass module.float\(\)"):
+        find_head(net, BATCH)
+    assert find_head(net.float(), BATCH).layer == "read"
+
+
+def test_a_network_that_insists_on_its_own_autocast_is_told_of_that():
+    net = Small()
+
+    def forward(x):
+        with torch.autocast("cpu", torch.bfloat16):
+            maps = net.body(x)
+            assert maps.dtype == torch.bfloat16, "expected bfloat16"
+            return net.read(maps.mean((2, 3)))
+
+    net.forward = forward
+    with pytest.raises(ModelError, match="switches autocast on"):
+        find_head(net, BATCH)

@@ -262,14 +262,14 @@ def _failure(error: BaseException, batch: torch.Tensor, module: nn.Module, autoc
     wanted = re.search(r"to have (\d+) channels, but got", words)
     if wanted and int(wanted[1]) not in (1, 3):
         return ModelError(f"{said}; a picture has 3 channels, or 1 of grey: wrap it in one that takes these")
-    kinds = sorted({str(p.dtype) for p in module.parameters() if p.is_floating_point()})
+    kinds = sorted({str(t.dtype) for t in tensors_of(module) if t.is_floating_point() or t.is_complex()})
     about_kinds = re.search(r"dtype|scalar type|BFloat16|Half|Double|not implemented for|same", words)
-    if about_kinds and autocast:
+    if autocast and (about_kinds or isinstance(error, AssertionError)):
         return ModelError(
             f"{said}; it switches autocast on and casts by itself too: take that out of its forward"
         )
     if about_kinds and kinds != ["torch.float32"]:
-        return ModelError(f"{said}; its parameters are of {' and '.join(kinds)}: pass module.float()")
+        return ModelError(f"{said}; its numbers are of {' and '.join(kinds)}: pass module.float()")
     if isinstance(error, TypeError) and re.search(r"positional argument|keyword(-only)? argument", words):
         return ModelError(
             f"{said}; it must take one batch of images and nothing else: wrap it in one that does"

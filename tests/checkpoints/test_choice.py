@@ -1,5 +1,6 @@
 """Of several sets of weights the customary one is taken and the others are told, or the user is asked."""
 
+import shlex
 from collections import OrderedDict
 
 import pytest
@@ -36,13 +37,23 @@ def named(before, made):
         ({"state_dict": named("model.", RAW) | averaged("ema_model.")}, "state_dict.ema_model"),
         (named("", RAW) | named("swa.", AVERAGED), "swa"),
         ({"run": {"model": RAW, "model_swa": AVERAGED}}, "run.model_swa"),
+        (
+            {
+                "state_dict": named("net.", AVERAGED),
+                "current_model_state": named("net.", RAW),
+                "averaging_state": {"n_averaged": N},
+            },
+            "state_dict.net",
+        ),
+        ({"state_dict": RAW, "callbacks": {"EMA{'decay': 0.9}": {"ema": AVERAGED}}}, "EMA{'decay': 0.9}.ema"),
     ],
 )
 def test_the_raw_weights_are_taken_the_averaged_ones_told_and_chosen_by_their_key(file, key, read):
     with listening((heard := []).append):
         assert same(read(saved(file)), RAW)
     (text,) = heard
-    assert "would fit too: choose with --weights" in text and key in text
+    assert "would fit too: choose with --weights" in text
+    assert key in shlex.split(text)[shlex.split(text).index("--weights") + 1]
     with listening((heard := []).append):
         assert same(read(saved(file), weights=key), AVERAGED)
     assert not any("would fit" in text for text in heard)

@@ -84,6 +84,14 @@ def test_a_classifier_under_another_name_is_taken_if_it_is_the_only_one(read):
             len(read(saved(network(linear(7), "classifier").state_dict()), LIKE, head="fc")["fc.bias"]) == 7
         )
     assert "'head' is taken as the classifier 'fc'" in heard[0] and "'classifier' is taken" in heard[1]
+    for wrap in ("", "module."):
+        both = {wrap + name: tensor for name, tensor in (beside | one).items()}
+        both[f"{wrap}data.steps"] = torch.tensor(3)
+        with listening(print):
+            assert len(read(saved({"a": {"ema": both}}), LIKE, head="fc")["fc.bias"]) == 7
+        both[f"{wrap}head.norm.weight"] = torch.ones(8)
+        with pytest.raises(CheckpointError, match=r"all of this network but its classifier"):
+            read(saved({"a": {"ema": both}}), LIKE, head="fc")
     other = {f"aux.{name}": tensor for name, tensor in linear(9).state_dict().items()}
     with pytest.raises(CheckpointError, match=r"lacks 'fc.weight', 'fc.bias'"):
         read(saved(beside | one | other), LIKE, head="fc")
@@ -106,6 +114,12 @@ def test_a_classifier_without_bias_has_a_bias_of_zero(read):
 def test_a_classifier_of_another_width_or_a_network_of_grey_images_is_refused_as_such(read):
     with pytest.raises(CheckpointError, match="its classifier reads another number of units"):
         read(saved(network(nn.Linear(100, 5)).state_dict()), LIKE, head="fc")
+    with pytest.raises(CheckpointError, match="its classifier is a convolution of 1 x 1"):
+        read(saved(network(nn.Conv2d(8, 5, 1)).state_dict()), LIKE, head="fc")
+    with pytest.raises(CheckpointError, match="all of this network but its classifier"):
+        read(saved({"student": network(nn.Identity()).state_dict()}), LIKE, head="fc")
+    with pytest.raises(CheckpointError, match=r"but for 'conv.weight' it is this architecture: a variant"):
+        read(saved(network(linear()).state_dict() | {"conv.weight": torch.ones(8, 3, 5, 5)}), LIKE, head="fc")
     grey = network(linear()).state_dict() | {"conv.weight": torch.ones(8, 1, 3, 3)}
     with pytest.raises(CheckpointError, match=r"1 channel \(greyscale\), this network of 3; .* FILE.py:NAME"):
         read(saved(grey), LIKE, head="fc")

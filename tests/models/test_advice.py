@@ -4,11 +4,13 @@ import pytest
 import torch
 from helpers.networks import filled
 from torch import nn
-from torchvision.models import resnet18
+from torchvision.models import get_model, resnet18
 
 from unitdrop.errors import CheckpointError
 from unitdrop.models import load_model
 from unitdrop.notices import listening
+
+INIT = {"googlenet": {"aux_logits": True, "init_weights": False}}
 
 
 def loaded(name, made, **options):
@@ -94,8 +96,26 @@ def test_preprocessing_in_a_file_is_applied_and_told(names, caches):
 def test_preprocessing_that_is_the_networks_own_or_cannot_be_applied(caches):
     for factor in (1, 255):
         numbers = ([x * factor for x in (0.485, 0.456, 0.406)], [x * factor for x in (0.229, 0.224, 0.225)])
-        assert loaded("resnet18", normalised(*numbers))[1] == ""
+        said = loaded("resnet18", normalised(*numbers))[1]
+        assert said == "checkpoint 'net.pth': the prefix 'model.' is taken off its names"
     model, told = loaded("resnet18", normalised([103.53, 116.28, 123.675], [1.0, 1.0, 1.0]))
     assert model.mean[0] == 0.485 and "for blue, green, red and is not applied" in told
     model, told = loaded("resnet18", normalised([0.5] * 3, [0.0] * 3))
     assert model.mean[0] == 0.485 and "left out: 'norm.mean', 'norm.std'" in told
+
+
+def test_how_googlenet_was_made_is_not_in_its_file_and_is_told(caches):
+    for name, classes, told in (("googlenet", 7, True), ("googlenet", 1000, False), ("resnet18", 7, False)):
+        net = get_model(name, weights=None, num_classes=classes, **INIT.get(name, {}))
+        model, said = loaded(name, {"model": net.state_dict()})
+        assert ("with transform_input=True" in said) == told
+        assert getattr(model.module, "transform_input", False) == (name == "googlenet")
+
+
+def test_the_reason_of_what_fits_nothing_ends_with_what_to_do(caches):
+    with pytest.raises(CheckpointError, match=r"if it is of a network of yours, give that as FILE\.py:NAME"):
+        loaded("resnet18", {"embedder.convolution.weight": torch.ones(64, 3, 7, 7)})
+    variant = resnet18(num_classes=5).state_dict() | {"conv1.weight": torch.ones(64, 3, 3, 3)}
+    with pytest.raises(CheckpointError) as error:
+        loaded("resnet18", variant)
+    assert str(error.value).count("FILE.py:NAME") == 1 and "as for small pictures" in str(error.value)

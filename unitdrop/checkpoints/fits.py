@@ -16,6 +16,7 @@ from unitdrop.checkpoints.normalisers import normaliser_pairs
 from unitdrop.checkpoints.placeholders import Tensor
 from unitdrop.errors import CheckpointError
 
+_FEW = 3  # so many tensors of another shape are those of a variant
 _TRACKED = "num_batches_tracked"
 _COUNTERS = ("total_ops", "total_params")  # which a profiler hangs onto every layer
 # What training leaves beside a network, and no forward pass reads.
@@ -124,7 +125,7 @@ def _take_head(
     inside = {name: flat.tensors[old] for name, old in here.items()}
     apart = () if f"{wish.head}.weight" in names else flat.beside(names.values())
     beside = {old: flat.tensors[old] for old in apart if not old.startswith(prefix)}
-    linear = find_linear(wish.head, wish.like, inside, beside, wish.width)
+    linear = find_linear(wish.head, wish.like, inside, beside, wish.width, prefix)
     if linear.name is None or linear.name == wish.head:
         return None, linear.problem
     for part in ("weight", "bias"):
@@ -206,6 +207,11 @@ def _name_problem(found: Fit, flat: Flat, wish: Wish) -> str | None:
     if not problems:
         return None
     count, most = len(found.names), len(wish.like)
+    if not found.extra and wish.head and all(name.startswith(f"{wish.head}.") for name in found.missing):
+        return (
+            f"it lacks {some(found.missing)}: it has all of this network but its classifier, as training "
+            "without labels leaves it; add a linear layer and train that, or give a file with one"
+        )
     if not count:
         return f"it has none of this network's {most} names; its own are such as {some(list(flat.tensors))}"
     return f"it {' and '.join(problems)}; {count} of this network's {most} names are in it"
@@ -253,12 +259,19 @@ def _other_shape(wrong: list[str], found: Fit, wish: Wish) -> str:
             f"{text}: it reads images of {channels}{grey}, this network of 3; give the network that "
             "reads them as FILE.py:NAME"
         )
+    if name == f"{wish.head}.weight" and len(got) == 4 and got[2:] == (1, 1):
+        return f"{text}: its classifier is a convolution of 1 x 1; save {name}.flatten(1) in its place"
     if name == f"{wish.head}.weight" and len(wrong) == 1:
         return f"{text}: its classifier reads another number of units than this network has"
     layers = {each.rpartition(".")[0] for each in wrong}
     if got and want and got[1:] == want[1:] and len(layers) == 1 and name != f"{wish.head}.bias":
         rows = f"{got[0]} rows, this network's {want[0]}"
         return f"{text}: its {layers.pop()} has {rows}; make the network with as many classes as the file has"
+    if len(wrong) <= _FEW:
+        return (
+            f"{text}; but for {some(wrong)} it is this architecture: a variant of it, as for small pictures; "
+            "give the network that it was made with as FILE.py:NAME"
+        )
     return f"{text}, and so {len(wrong)} of its {len(found.tensors)} tensors; made for another architecture?"
 
 

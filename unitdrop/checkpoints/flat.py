@@ -60,9 +60,13 @@ class Flat:
 
     @cached_property
     def averages(self) -> list[str]:
-        """What stands before torch's averages: a counter lies beside the ``module.`` that they are in."""
+        """What stands before torch's averages: a counter lies beside the ``module.`` that they are in.
+
+        Lightning puts them in the place of the network's own weights, and what else there is beside both.
+        """
         names = (name for name in self.tensors if name.endswith("n_averaged"))
-        return [f"{name.removesuffix('n_averaged')}module." for name in names]
+        lightning = ["state_dict."] * ("averaging_state.n_averaged" in self.tensors)
+        return [*lightning, *(f"{name.removesuffix('n_averaged')}module." for name in names)]
 
     def unwrapped(self) -> Flat:
         """Return the same without what wrapping a part of a network leaves within names.

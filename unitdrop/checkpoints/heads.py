@@ -42,7 +42,12 @@ def head_area(head: str, wanted: Collection[str]) -> str:
 
 
 def find_linear(
-    head: str, wanted: Collection[str], inside: Mapping[str, Tensor], beside: Mapping[str, Tensor], width: int
+    head: str,
+    wanted: Collection[str],
+    inside: Mapping[str, Tensor],
+    beside: Mapping[str, Tensor],
+    width: int,
+    prefix: str = "",
 ) -> Linear:
     """Return the linear layer that stands for the classifier `head`.
 
@@ -54,6 +59,8 @@ def find_linear(
         What the file has where the network lies, by names without prefix; and what else lies beside it.
     width
         How many numbers it must read.
+    prefix
+        What stands before the names inside.
     """
     area = head_area(head, wanted)
     parts = {name: tensor for name, tensor in inside.items() if name.startswith(f"{area}.")}
@@ -65,7 +72,7 @@ def find_linear(
             "exact only for average pooling and one linear layer"
         )
     if not layers:
-        return _by_another_name(wanted, {**inside, **beside}, width)
+        return _by_another_name(wanted, inside, beside, width, prefix)
     more = [name for name in parts if name not in wanted and not _belongs(name, layers[0])]
     if more:
         return Linear(
@@ -75,13 +82,29 @@ def find_linear(
     return Linear(layers[0])
 
 
-def _by_another_name(wanted: Collection[str], there: Mapping[str, Tensor], width: int) -> Linear:
+def _by_another_name(
+    wanted: Collection[str],
+    inside: Mapping[str, Tensor],
+    beside: Mapping[str, Tensor],
+    width: int,
+    prefix: str,
+) -> Linear:
     """Return the only layer beside the network that has the classifier's shape."""
-    free = {name: tensor for name, tensor in there.items() if name not in wanted}
+    free = {name: tensor for name, tensor in {**inside, **beside}.items() if name not in wanted}
     layers = [name for name in _layers(free) if free[f"{name}.weight"].shape[1] == width]
-    if len(layers) != 1 or any(_is_near(name, layers[0]) for name in free):
+    if len(layers) != 1:
+        return Linear()
+    block = _block(layers[0], "" if f"{layers[0]}.weight" in inside else prefix)
+    if any(name.startswith(block) and not _belongs(name, layers[0]) for name in free):
         return Linear()
     return Linear(layers[0])
+
+
+def _block(layer: str, prefix: str) -> str:
+    """Return the part of the file in which a layer lies, beside the network that lies under a prefix."""
+    parts, network = layer.split("."), prefix.split(".")
+    count = next((n for n, part in enumerate(parts) if network[n : n + 1] != [part]), len(parts) - 1)
+    return ".".join(parts[: count + 1]) + "."
 
 
 def _layers(parts: Mapping[str, Tensor]) -> list[str]:
@@ -95,9 +118,3 @@ def _layers(parts: Mapping[str, Tensor]) -> list[str]:
 
 def _belongs(name: str, layer: str) -> bool:
     return name in (f"{layer}.weight", f"{layer}.bias") or name.rpartition(".")[2] in _COUNTERS
-
-
-def _is_near(name: str, layer: str) -> bool:
-    """Return whether a tensor lies in the same block as a layer, and is not the layer's own."""
-    block = layer.split(".")[0]
-    return name.startswith(f"{block}.") and not _belongs(name, layer)

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
+from shlex import quote
 
 import torch
 
-from unitdrop.checkpoints.choice import choose
+from unitdrop.checkpoints.choice import choose, is_average
 from unitdrop.checkpoints.files import shown
 from unitdrop.checkpoints.fits import Fit, Wish, fit, may_lack, some
 from unitdrop.checkpoints.flat import Flat, architecture, flattened
@@ -234,10 +235,18 @@ class Wanted:
         if left:
             notes.append(f"left out: {some(left)}")
         if others and self.key is None:
-            keys = ", ".join(shown(key_of(each.prefix)) for each in others[:6])
+            keys = ", ".join(map(_told, others[:6]))
             key = key_of(others[0].prefix)
-            notes.append(f"{keys} would fit too: choose with --weights {key} (in Python: weights={key!r})")
+            notes.append(
+                f"{keys} would fit too: choose with --weights {quote(key)} (in Python: weights={key!r})"
+            )
         return notes
+
+
+def _told(other: Fit) -> str:
+    """Return in words what else fits; that it is an average where its key does not say so."""
+    average = " (averaged)" if other.averaged and not is_average(other.prefix) else ""
+    return shown(key_of(other.prefix)) + average
 
 
 def _nothing(flat: Flat) -> str:

@@ -107,7 +107,9 @@ def _other(error: Misfit, asked: Entry, entries: Iterable[Entry]) -> str:
     entry = fitting(error.shapes, error.arch, asked, entries)
     if entry is not None:
         return f"; it fits {entry.name}: give --model {entry.name}"
-    return "" if error.arch is None else f"; it says that it is of {error.arch!r}"
+    said = "" if error.arch is None else f"; it says that it is of {error.arch!r}"
+    own = "" if "FILE.py" in str(error) else "; if it is of a network of yours, give that as FILE.py:NAME"
+    return said + own
 
 
 def _custom(

@@ -148,6 +148,12 @@ class Entry:
         found = self._read(checkpoint, weights)
         entry = self._said(f"checkpoint {str(checkpoint)!r}", found)
         network, classes = entry._with(found.state)
+        if getattr(network, "transform_input", False) and classes != entry.classes:
+            say(
+                f"checkpoint {str(checkpoint)!r}: it is read with transform_input=True, which networks have "
+                f"that began with torchvision's weights; if this {entry.name} did not, give the network as "
+                "FILE.py:NAME"
+            )
         changed = {**entry._preprocessing(checkpoint, found), **entry._sides(size)}
         return entry._model(network, classes, labels, changed)
 

@@ -8,6 +8,7 @@ from PIL import Image
 from unitdrop.errors import ImageError
 from unitdrop.images import load_image
 from unitdrop.panel.effects import hear
+from unitdrop.panel.state import range_typed
 from unitdrop.sweep import Sweep
 
 
@@ -83,6 +84,11 @@ def test_the_values_leave_pictures_of_8_bits_alone(made, deep):
     before = seen(a_panel)
     a_panel.controls.value_range.value = "10 20"
     assert seen(a_panel) == before and a_panel.controls.error.value == ""
+
+
+@pytest.mark.parametrize("text", ["(0, 4095)", "[0;4095]", "value_range=(0, 4095)", "--value-range 0 4095"])
+def test_the_range_can_be_typed_as_the_notice_says_it(text):
+    assert range_typed(text) == (0.0, 4095.0)
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, fields, replace
@@ -143,10 +144,13 @@ def range_of(value: Any) -> Range:
 def range_typed(text: str) -> Range:
     """Return the two numbers that somebody has typed, as `range_of`; None for an empty text.
 
-    >>> range_typed("0 4095"), range_typed(" -1.5, 1e3 "), range_typed(" ")
-    ((0.0, 4095.0), (-1.5, 1000.0), None)
+    What a notice says, such as ``value_range=(0, 4095)`` or ``--value-range 0 4095``, can be pasted whole.
+
+    >>> range_typed("0 4095"), range_typed(" -1.5, 1e3 "), range_typed(" "), range_typed("(0, 4095)")
+    ((0.0, 4095.0), (-1.5, 1000.0), None, (0.0, 4095.0))
     """
-    parts: list[Any] = text[:200].replace(",", " ").replace(";", " ").split()
+    numbers = re.sub(r"^\s*(--value-range|value_range\s*=)", "", text[:200])
+    parts: list[Any] = re.sub(r"[\[\](),;]", " ", numbers).split()
     with suppress(ValueError):
         parts = [float(part) for part in parts]
     return range_of(parts) if parts else None

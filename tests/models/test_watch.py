@@ -230,3 +230,30 @@ def test_a_network_that_insists_on_its_own_autocast_is_told_of_that():
     net.forward = forward
     with pytest.raises(ModelError, match="switches autocast on"):
         find_head(net, BATCH)
+
+
+def hooked(maps):
+    maps.register_hook(lambda gradient: None)
+    return maps
+
+
+def differentiated(maps):
+    return maps + 0 * torch.autograd.grad(maps.sum(), maps)[0]
+
+
+@pytest.mark.parametrize("asks", [hooked, torch.Tensor.retain_grad, differentiated])
+def test_a_network_that_hooks_the_gradient_of_its_maps_is_read_and_gets_none(asks):
+    net = Small().eval()
+
+    def forward(x):
+        maps = net.body(x)
+        return net.read((maps if asks(maps) is None else asks(maps)).mean((2, 3)))
+
+    with torch.no_grad():
+        logits = net(BATCH)[0]
+    net.forward = forward
+    head = find_head(net, BATCH)
+    torch.testing.assert_close(head.weight @ head.maps.mean((1, 2)) + head.bias, logits)
+    tensors = (head.maps, head.weight, head.bias, head.logits)
+    assert not any(tensor.requires_grad for tensor in tensors)
+    assert all(parameter.grad is None for parameter in net.parameters())

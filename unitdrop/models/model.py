@@ -30,7 +30,7 @@ from unitdrop.readout import Readout
 
 DISPLAY = 640
 """Longest side, in pixels, of the picture that a readout keeps for display."""
-COMMON_SIZES = (32, 28, 64, 96, 128, 224, 299)
+COMMON_SIZES = (32, 28, 64, 96, 128, 224, 256, 299, 384)
 """What is tried to say for which size a network was made, if it does not take the one given."""
 
 

@@ -40,6 +40,7 @@ _RANDOM = re.compile(
     r"rand.*|bernoulli_?|multinomial|.*normal_?|.*uniform_?|exponential_|poisson|rrelu_?|geometric_|cauchy_"
     r"|gumbel_softmax"
 )
+_GRADIENT = re.compile("requires_grad=False|n[o']t require grad")
 _BENT = re.compile(
     r"_*(.*relu6?|[cs]?elu|gelu|silu|mish|hard(tanh|swish|sigmoid|shrink)|soft(shrink|plus|sign|max|min)|"
     r"tanh|tanhshrink|(log_?)?sigmoid|log_softmax|logsumexp|(clamp|clip)(_min|_max)?|threshold|abs|exp|expm1|"
@@ -160,7 +161,7 @@ def look_at_pass(module: nn.Module, batch: torch.Tensor, look: Callable[[Pass], 
     with _lock, torch.no_grad(), torch.autocast("cpu", enabled=False):
         before = versions(module)
         try:
-            found = _uncompiled(lambda: _looked_at(module, twin_of(module), batch, look))
+            found = _uncompiled(partial(_with_gradients, module, batch, look))
             if versions(module) == before:
                 return found
         except _Writes:
@@ -177,6 +178,17 @@ def look_at_pass(module: nn.Module, batch: torch.Tensor, look: Callable[[Pass], 
             raise ModelError(
                 "its forward pass changes its own parameters in place; change a copy of them there"
             ) from None
+
+
+def _with_gradients(module: nn.Module, batch: torch.Tensor, look: Callable[[Pass], T]) -> T:
+    """Return what `look` makes of a pass of a twin; with gradients where the network asks for them."""
+    try:
+        return _looked_at(module, twin_of(module), batch, look)
+    except InputError as error:
+        if _GRADIENT.search(str(error.__cause__)) is None:
+            raise
+    with torch.enable_grad():  # for hooks on maps, as in much code for Grad-CAM
+        return _looked_at(module, twin_of(module), batch, look)
 
 
 def _uncompiled(look: Callable[[], T]) -> T:

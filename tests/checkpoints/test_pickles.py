@@ -52,3 +52,11 @@ def test_many_opcodes_are_refused(read):
 def test_the_losses_of_a_long_training_lie_beside_the_weights(read):
     losses = [0.5] * 100_000
     assert read(zipped(pickled({"state_dict": parts(), "losses": losses})))
+
+
+def test_nothing_in_a_file_chooses_the_hash_of_a_key():
+    found = outline(
+        pickled({1: "a", -0.5: "b", 1 << 70: "c", "x": "d", False: "e", None: "f"}), limit=100
+    ).value
+    assert found == {b"1": "a", b"-0.5": "b", "x": "d", False: "e", None: "f"}
+    assert not any(type(key) in (int, float) for key in found)

@@ -5,6 +5,7 @@ are read; some are refused; none may cost much.
 """
 
 import json
+import random
 import struct
 
 from helpers.checkpoints import DATA, Global, Raw, opcodes, parts, pickled, tensor, zipped
@@ -48,6 +49,37 @@ def calls():
             opcodes(tensor("1", (2,))) + b"q\x01",
             (opcodes(Global("torch Size")) + opcodes((1,) * 16) + b"\x85R") * 9_000,
         ),
+    }
+
+
+def collisions():
+    """Numbers that hash to themselves, and of which a dict tries very many places before it finds a free one.
+
+    The first ones fill places in the order in which they are tried; the others lead to the first of those.
+    """
+    bits, rng = 18, random.Random(0)
+    mask, place, places = (1 << bits) - 1, 0, {}
+    while len(places) < 100_000:
+        places[place] = len(places)
+        place = 5 * place + 1 & mask
+    late = set()
+    while len(late) < 9_000:
+        number = rest = rng.randrange(1 << bits, 1 << 24)
+        place = number & mask
+        while rest and place in places:
+            rest >>= 5
+            place = 5 * place + rest + 1 & mask
+        if not rest and places.get(place, mask) < 20_000:
+            late.add(number)
+    numbers = [*places, *sorted(late)]
+    whole = [b"J" + struct.pack("<i", number) for number in numbers]
+    real = [b"G" + struct.pack(">d", number) for number in numbers]
+    memo = b"N" + b"".join(b"r" + struct.pack("<I", number) for number in numbers)
+    return {
+        "whole numbers that collide": _beside(b"}(" + b"N".join(whole) + b"Nu"),
+        "numbers that collide": _beside(b"}(" + b"N".join(real) + b"Nu"),
+        "numbers of a dict of protocol 0": _beside(b"(" + b"N".join(whole) + b"Nd"),
+        "numbers of objects that collide": _beside(memo),
     }
 
 
@@ -150,4 +182,4 @@ def headers():
 
 def bombs():
     """Every one, by name."""
-    return calls() | names() | objects() | headers()
+    return calls() | collisions() | names() | objects() | headers()

@@ -19,7 +19,7 @@ from unitdrop.errors import CheckpointError
 
 _MAX_NAME = 256  # characters
 _MAX_DIMENSIONS = 16
-_MAX_KEY = 1 << 60  # integers up to here hash to themselves, so that no file can choose many that collide
+_MAX_KEY = 1 << 60  # of whole numbers by which something may go
 _MAX_LENGTH = 1 << 48  # no tensor on any machine is as long; products of a few such cannot surprise torch
 
 _PLAIN = (
@@ -34,13 +34,19 @@ def odd_pickle(what: str) -> CheckpointError:
     return CheckpointError(f"{what}; ask for the weights alone, as torch.save(model.state_dict(), ...)")
 
 
-def is_key(key: object) -> bool:
-    """Return whether a dict may keep this key: one whose hash cannot be made to take for ever, or collide."""
-    return (
-        key is None
-        or type(key) in (str, bytes, bool, float, Opaque, Global)
-        or (type(key) is int and abs(key) < _MAX_KEY)
-    )
+def pairs_of(pairs: Iterable[tuple[object, object]]) -> dict[Any, Any]:
+    """Return keys and values as a dict, of those whose keys can be the names of anything; numbers as bytes.
+
+    A number hashes to itself, so that a file can choose many which a dict takes for ever to tell apart; the
+    hashes of texts and bytes are other ones in each process.
+    """
+    found = {}
+    for key, value in pairs:
+        if type(key) is float or (type(key) is int and abs(key) < _MAX_KEY):
+            found[repr(key).encode()] = value
+        elif key is None or type(key) in (str, bytes, bool, Opaque, Global):
+            found[key] = value
+    return found
 
 
 def is_size(value: object, most: int = _MAX_LENGTH) -> TypeGuard[int]:
@@ -63,7 +69,7 @@ def _dict(pairs: object = ()) -> dict:
         isinstance(pair, (list, tuple)) and len(pair) == 2 for pair in pairs
     ):
         raise CheckpointError("its pickle is malformed (a dict of other things than pairs)")
-    return {key: value for key, value in pairs if is_key(key)}
+    return pairs_of(pairs)
 
 
 def _ordered_dict(pairs: object = ()) -> OrderedDict:

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from unitdrop.checkpoints.calls import Calls, is_key, mappings, odd_pickle
+from unitdrop.checkpoints.calls import Calls, mappings, odd_pickle, pairs_of
 from unitdrop.checkpoints.files import shown
 from unitdrop.checkpoints.opcodes import opcodes
 from unitdrop.checkpoints.placeholders import Opaque, Storage
@@ -109,7 +109,7 @@ class _Machine:
     text: int = _MAX_TEXT
     stack: list[Any] = field(default_factory=list)
     marked: list[list[Any]] = field(default_factory=list)  # the stacks below every MARK
-    memo: dict[int, Any] = field(default_factory=dict)
+    memo: dict[str, Any] = field(default_factory=dict)  # by numbers in words, as in `pairs_of`
     storages: Storages = field(default_factory=Storages)
 
     def step(self, count: int, name: str, argument: Any) -> None:
@@ -220,13 +220,13 @@ class _Machine:
 
     def get(self, index: int) -> None:
         """Push something seen before."""
-        self.stack.append(self.memo[index])
+        self.stack.append(self.memo[str(index)])
 
     def put(self, index: int) -> None:
         """Remember what is on top under a number."""
         if not 0 <= index <= 1 << 24:
             raise odd_pickle(f"its pickle numbers its objects up to {shown(index)}")
-        self.memo[index] = self.stack[-1]
+        self.memo[str(index)] = self.stack[-1]
 
     def persistent(self, _) -> None:
         """Push a storage, which the file keeps outside the pickle."""
@@ -276,8 +276,8 @@ class _Machine:
 
 
 def _pairs(items: list[Any]) -> dict[Any, Any]:
-    """Return keys and values, alternating, as a dict of those whose keys can be the names of anything."""
-    return {key: value for key, value in zip(items[::2], items[1::2], strict=True) if is_key(key)}
+    """Return keys and values, alternating, as a dict."""
+    return pairs_of(zip(items[::2], items[1::2], strict=True))
 
 
 _LITERALS = {

@@ -214,3 +214,24 @@ def test_a_range_that_no_value_lies_in_is_said(values, value_range, words):
     with listening(heard.append):
         load_image(values, value_range=value_range)
     assert len(heard) == (words is not None) and (words is None or re.search(words, heard[0]))
+
+
+@pytest.mark.parametrize(
+    ("array", "white"),
+    [
+        (np.int16([[0, 32767]]), 32767),
+        (np.int16([[300, 20000]]), 32767),
+        (np.int16([[0, 4095]]), 4095),
+        (np.int16([[0, 256]]), 1023),
+        (np.int8([[0, 127]]), 127),
+        (np.int8([[0, 5]]), 127),
+    ],
+)
+def test_a_signed_type_that_cannot_hold_the_white_asks_for_the_range(array, white):
+    for source in (array, torch.from_numpy(array)):
+        with pytest.raises(ImageError, match=rf"value_range=\(black, white\), such as \(0, {white}\)"):
+            load_image(source)
+        expected = np.rint(array / white * 255)
+        np.testing.assert_array_equal(load_image(source, value_range=(0, white))[..., 0], expected)
+    np.testing.assert_array_equal(load_image(np.int16([[0, 255]]))[..., 0], [[0, 255]])
+    np.testing.assert_array_equal(load_image(np.int32([[0, 32767]]))[..., 0], [[0, 127]])

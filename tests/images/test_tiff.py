@@ -13,6 +13,7 @@ from PIL import Image
 
 from unitdrop.images import ImageError, load_image
 from unitdrop.images.decoding import decoded
+from unitdrop.notices import listening
 
 SHAPES = ((0, 1), (1, 1), (1, 2), (2, 3), (2, 4), (3, 1), (5, 4), (6, 3), (8, 3))  # photometric, channels
 DEPTHS = {1: (1, 2, 4, 6, 8, 10, 12, 14, 16, 32, 64), 2: (8, 16, 32), 3: (16, 32, 64)}
@@ -267,3 +268,44 @@ def test_a_bigtiff_is_read():
     np.testing.assert_array_equal(load_image(data)[..., 0], samples)
     with pytest.raises(ImageError, match="the big-endian kind of BigTIFF"):
         load_image(written(fields, [samples.tobytes()], big=True, bigtiff=True))
+
+
+def test_signed_samples_without_negative_ones_ask_what_is_white():
+    for bits, white in ((8, 127), (16, 32767)):
+        samples = np.linspace(0, white, 60).astype(f"i{bits // 8}").reshape(6, 10, 1)
+        data = tiff(samples, bits, 1, 2)
+        with pytest.raises(ImageError, match=rf"such as \(0, {white}\), on the command line --value-range"):
+            load_image(data)
+        expected = np.rint(samples[..., 0] / white * 255)
+        np.testing.assert_array_equal(load_image(data, value_range=(0, white))[..., 0], expected)
+
+
+@pytest.mark.parametrize("deflate", [False, True])
+def test_twelve_bits_of_sixteen_whose_white_is_zero_are_told(deflate):
+    samples = np.linspace(0, 4095, 60).astype(np.uint16).reshape(6, 10, 1)
+    data = tiff(samples, 16, 0, 1, deflate=deflate)
+    with listening((heard := []).append):
+        assert load_image(data).min() >= 239
+        shown = load_image(data, value_range=(61440, 65535))[..., 0]
+        load_image(tiff(samples << 4, 16, 0, 1, deflate=deflate))
+        load_image(tiff((samples >> 4) * 257, 16, 0, 1, deflate=deflate))
+    np.testing.assert_array_equal(shown, np.rint((4095 - samples[..., 0]) / 4095 * 255))
+    assert len(heard) == 1 and "came out nearly white" in heard[0]
+    assert "--value-range 61440 65535" in heard[0]
+
+
+def test_a_raw_photograph_is_named_and_its_preview_not_shown(tmp_path):
+    preview = [bytes(100)]
+    for data in (
+        b"II*\0\x10\0\0\0CR\x02\0" + bytes(50),
+        grey(10, 10, preview, 1, t50706=(LONG, [0x0401]), t273=None, t279=None),
+        grey(10, 10, preview, 1, t254=(LONG, [1]), t330=(LONG, [8]), t273=None, t279=None),
+    ):
+        with pytest.raises(ImageError, match=r"is a camera's raw photograph, .* read it with rawpy"):
+            load_image(data)
+    plain = grey(10, 10, preview, 1, t254=(LONG, [0]), t330=(LONG, [8]), t273=None, t279=None)
+    assert load_image(plain).shape == (10, 10, 3)  # a microscope's pyramid
+    for name in ("a.NEF", "a.arw"):
+        (tmp_path / name).write_bytes(plain)
+        with pytest.raises(ImageError, match="raw photograph"):
+            load_image(tmp_path / name)

@@ -56,7 +56,7 @@ ALLOWED = {
     "checks": set(),
     "notices": set(),
     "names": set(),
-    "images": {"numpy", "PIL"},
+    "images": {"numpy", "PIL", "cv2"},  # OpenCV for a large WebP, in a process of its own
     "readout": {"numpy"},
     "heatmap": {"numpy", "cv2", "matplotlib"},
     "sweep": {"numpy"},
@@ -261,7 +261,7 @@ def test_the_checker_tells_of_a_private_name(tree):
         ("sweep.py", "import scipy.stats", "sweep imports scipy; it may import numpy"),
         ("sweep.py", "def f():\n    import torchvision.models", "sweep imports torchvision"),
         ("images.py", "from . import readout", "images imports readout"),
-        ("images.py", "import cv2", "images imports cv2"),
+        ("images.py", "import scipy", "images imports scipy"),
         ("models/model.py", "from ..evaluate_scenes import x", "models.model imports evaluate_scenes"),
         ("models/model.py", "from ..drawing import View", "models.model imports drawing"),
         ("scenes/train.py", "from ..evaluate_scenes import x", "scenes.train imports evaluate_scenes"),

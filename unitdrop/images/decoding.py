@@ -17,13 +17,14 @@ from PIL.TiffImagePlugin import TiffImageFile
 from PIL.WebPImagePlugin import WebPImageFile
 
 from unitdrop.errors import ImageError
-from unitdrop.images.headers import check_bmp, check_gif, check_webp
+from unitdrop.images.headers import check_bmp, check_gif
 from unitdrop.images.jpeg import decoded_jpeg
-from unitdrop.images.levels import tell_if_dark
+from unitdrop.images.levels import tell_if_dark, tell_if_pale
 from unitdrop.images.pixels import bands, colours_to_rgb, image_to_rgb, same_pixels, without_warnings
 from unitdrop.images.png import Png, plain_png
 from unitdrop.images.sizes import DAMAGED, check_size
 from unitdrop.images.tiff import read_tiff
+from unitdrop.images.webp import is_large, large_to_rgb
 
 # Pillow spreads grey levels of 2 and 4 bits over 8, and cuts colours of 16 bits to 8, but hands on the
 # transparent colour of such a PNG as it stands in the file; this is what to multiply it by.
@@ -59,6 +60,8 @@ def decoded(data: bytes, form: str, name: str, value_range: tuple[float, float] 
             return image_to_rgb(decoded_jpeg(data, name), name, value_range)
         if form == "TIFF":
             return _tiff_to_rgb(data, name, value_range)
+        if form == "WEBP" and is_large(data, name):
+            return large_to_rgb(data, name, value_range)
         source = _SOURCES[form](data, name)
         image = _opened(source.open, name)
         raw = _raw_mode(image)
@@ -90,7 +93,7 @@ def _bmp(data: bytes, name: str) -> _Source:
 
 
 def _webp(data: bytes, name: str) -> _Source:
-    check_webp(data, name)
+    is_large(data, name)
     return _Source(lambda: WebPImageFile(io.BytesIO(data)))
 
 
@@ -122,7 +125,10 @@ def _tiff_to_rgb(data: bytes, name: str, value_range: tuple[float, float] | None
     if tiff.padded is not None and not _same_padded(image, tiff.padded, name):
         raise ImageError(f"{name}: cannot be decoded (data are missing); {DAMAGED}")
     if tiff.grey is not None:
-        return image_to_rgb(image, name, value_range, tiff.grey(np.asarray(image)), tiff.white)
+        grey = tiff.grey(np.asarray(image))
+        if tiff.inverted and value_range is None:
+            tell_if_pale(grey, name)
+        return image_to_rgb(image, name, value_range, grey, tiff.white)
     return _shown(image, source, raw, name, value_range)
 
 
@@ -172,8 +178,10 @@ def _whole(image: ImageFile.ImageFile, source: _Source, name: str) -> None:
     one colour, as one that was not written, the picture is decoded once more over another colour; of a PNG,
     it is enough to count what its rows are made of.
     """
-    box = image.tile[0][1]
+    codec, box = image.tile[0][:2]
     image.load()
+    if codec == "raw":  # it has said so if there were not enough
+        return
     frame = image if box == (0, 0, *image.size) else image.crop(box)
     interlaced = source.png is not None and source.png.interlaced
     if not interlaced and not any(_has_plain_row(band) for _, band in bands(frame)):

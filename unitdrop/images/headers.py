@@ -1,11 +1,11 @@
-"""GIF, BMP and WebP: what their decoders will be asked to make, read from the first bytes."""
+"""GIF and BMP: what their decoders will be asked to make, read from the first bytes."""
 
 from __future__ import annotations
 
 import struct
 
 from unitdrop.errors import ImageError
-from unitdrop.images.sizes import DAMAGED, MAX_PIXELS, check_size
+from unitdrop.images.sizes import DAMAGED, check_size
 
 _RUN_LENGTHS = (1, 2)  # compressions of BMP whose decoder is slow, so that such pictures must be small
 _MOST_BLOCKS = 100_000  # of what a GIF holds beside its pixels
@@ -45,16 +45,3 @@ def check_bmp(data: bytes, name: str) -> None:
     if compression in _RUN_LENGTHS and slow:
         raise ImageError(f"{name}: is a run-length BMP of over 4 megapixels or 4 MiB; save it as PNG")
     return None
-
-
-def check_webp(data: bytes, name: str) -> None:
-    """Raise `ImageError` for a WebP over 40 megapixels: its decoder keeps four copies of the canvas."""
-    kind, head = data[12:16], data[20:30].ljust(10, b"\0")
-    if kind == b"VP8X":
-        width, height = (int.from_bytes(head[at : at + 3], "little") + 1 for at in (4, 7))
-    elif kind == b"VP8L":
-        bits = int.from_bytes(head[1:5], "little")
-        width, height = (bits & 0x3FFF) + 1, (bits >> 14 & 0x3FFF) + 1
-    else:
-        width, height = (int.from_bytes(head[at : at + 2], "little") & 0x3FFF for at in (6, 8))
-    check_size(width, height, name, MAX_PIXELS)

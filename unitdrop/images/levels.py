@@ -12,6 +12,7 @@ from unitdrop.notices import say
 
 _ROUNDING = 1e-3  # so much may a float be below black, and by this share above white
 _DEPTHS = (8, 10, 12, 14)  # of cameras and scanners whose pictures are kept in files of 16 bits
+_SIGNED_DEPTHS = (7, 10, 12, 14, 15)  # of values that might be negative but are not
 _DARK = 1 / 16  # of the range: nothing above it, and the picture is nearly black
 
 
@@ -113,6 +114,19 @@ def tell_if_dark(values: np.ndarray, white: float, name: str) -> None:
         )
 
 
+def tell_if_pale(values: np.ndarray, name: str) -> None:
+    """Say so if no value of 16 bits comes near black, where white is 0 in the file, and 65535 here."""
+    most = int(65535 - values.min())
+    likely = next((2**depth - 1 for depth in _DEPTHS if most < 2**depth), 65535)
+    if most > 0 and likely < 65535 and (values % 257).any():
+        black = 65535 - likely
+        say(
+            f"{name}: came out nearly white, as white is 0 in it and its largest value {most} where black is "
+            f"65535; if its black is {likely}, give value_range=({black}, 65535), on the command line "
+            f"--value-range {black} 65535"
+        )
+
+
 def _natural_range(
     values: np.ndarray, name: str, white: float | None, given: tuple[float, float] | None
 ) -> tuple[float, float]:
@@ -126,18 +140,20 @@ def _natural_range(
     if not (np.isfinite(low) and np.isfinite(high)):
         raise ImageError(f"{name}: holds NaN or infinity; clean it first, for example with numpy.nan_to_num")
     slack = 0.0 if kind in "iu" else _ROUNDING
+    most = np.iinfo(values.dtype).max if kind in "iu" else np.inf  # a white that the type cannot hold is none
     for top in (255, 65535) if kind in "iu" else (1, 255):
-        if low >= -slack and high <= (1 + slack) * top:
+        if top <= most and low >= -slack and high <= (1 + slack) * top:
             return 0, top
     if given is None:
-        _ask(name, low, high)
+        depth = (2**bits - 1 for bits in _SIGNED_DEPTHS if high < 2**bits <= most + 1 and low >= 0)
+        _ask(name, low, next(depth, high) if kind == "i" else high, high)
     return low, high
 
 
-def _ask(name: str, low: float, high: float) -> None:
+def _ask(name: str, low: float, likely: float, high: float) -> None:
     """Raise `ImageError` that asks for a `value_range`."""
     before = "for normalised input, pass the picture as it was before Normalize; else " if low < 0 else ""
-    black, white = (-1, 1) if -1 <= low < 0 and high <= 1 else (min(low, 0), max(high, 1))
+    black, white = (-1, 1) if -1 <= low < 0 and high <= 1 else (min(low, 0), max(likely, 1))
     raise ImageError(
         f"{name}: holds values from {low:.6g} to {high:.6g}, which do not say what is black and white; "
         f"{before}give value_range=(black, white), such as ({black:.6g}, {white:.6g}), "

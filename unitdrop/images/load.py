@@ -19,6 +19,7 @@ from unitdrop.images.pixels import image_to_rgb
 from unitdrop.images.process import decoded_apart
 from unitdrop.images.sizes import MAX_BYTES, check_size
 from unitdrop.images.tiff import read_tiff
+from unitdrop.images.webp import is_large
 
 
 def load_image(source: Any, *, value_range: tuple[float, float] | None = None) -> np.ndarray:
@@ -42,7 +43,8 @@ def load_image(source: Any, *, value_range: tuple[float, float] | None = None) -
         bool            False, True
         uint8           0, 255
         uint16          0, 65535: a division by 257
-        other integers  0, 255 if all values lie in there; else 0, 65535 if they do; else it must be given
+        other integers  0, 255 if all values lie in there; else 0, 65535 if they do; else it must be given;
+                        a white that the type cannot hold, as 65535 of int16, is none
         float           0, 1 if all values lie in there; else 0, 255 if they do; else it must be given
         ==============  ===================================================================================
 
@@ -59,9 +61,9 @@ def load_image(source: Any, *, value_range: tuple[float, float] | None = None) -
         A file that is missing, unreadable, empty, cut short or damaged so that
         pixels are missing, not regular, over 512 MiB or of another format; one whose decoder would be asked
         for much more than its pixels; a TIFF of a kind that would come out wrong;
-        a picture over 100 megapixels (a JPEG of one scan: 220; a WebP or an array: 40), seen before it is
-        decoded, or longer than 20 times its width; an array of another shape or dtype, empty, not finite, or
-        of which the range must be given.
+        a picture over 100 megapixels (a JPEG of one scan: 220; an array or an animated WebP: 40), seen
+        before it is decoded, or longer than 20 times its width; an array of another shape or dtype, empty,
+        not finite, or of which the range must be given.
 
     Examples
     --------
@@ -116,5 +118,9 @@ def _undecoded(image: Any) -> io.BytesIO | None:
 def _from_file(data: bytes, form: str, name: str, value_range: tuple[float, float] | None) -> np.ndarray:
     """Return a picture file as RGB, decoded here or, where its headers do not bound the work, in a child."""
     with as_image_error(name):
-        apart = form == "AVIF" or (form == "TIFF" and read_tiff(data, name).compressed)
+        apart = (
+            form == "AVIF"
+            or (form == "TIFF" and read_tiff(data, name).compressed)
+            or (form == "WEBP" and is_large(data, name))
+        )
     return (decoded_apart if apart else decoded)(data, form, name, value_range)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 
 import numpy as np
@@ -65,7 +65,7 @@ def image_to_rgb(
     else:
         if value_range is not None:
             say(f"{name}: has 8 bits a channel, whose black and white are 0 and 255; value_range is left out")
-        rgb = _by_bands(image, _flat_band)
+        rgb = stacked(image.size, ((y, flat_band(band)) for y, band in bands(image, 8)))
     return upright(rgb, image)
 
 
@@ -113,13 +113,16 @@ def same_pixels(one: Image.Image, other: Image.Image) -> bool:
     return all(a.tobytes() == b.tobytes() for (_, a), (_, b) in zip(bands(one), bands(other), strict=True))
 
 
-def _by_bands(image: Image.Image, convert: Callable[[Image.Image], Image.Image]) -> np.ndarray:
-    """Return a picture as RGB, reduced where it is over 40 megapixels, without a second copy of it whole."""
-    width, height = image.size
+def stacked(size: tuple[int, int], parts: Iterable[tuple[int, Image.Image]]) -> np.ndarray:
+    """Return bands of RGB, (first row, band), as one picture, reduced where that is over 40 megapixels.
+
+    Each band but the last has a multiple of 8 rows; there is never a second copy of the whole.
+    """
+    width, height = size
     factor = reduction(width, height)
     rgb = np.empty((-(-height // factor), -(-width // factor), 3), np.uint8)
-    for y, band in bands(image, 8):
-        part = np.asarray(convert(band) if factor == 1 else convert(band).reduce(factor))
+    for y, band in parts:
+        part = np.asarray(band if factor == 1 else band.reduce(factor))
         rgb[y // factor : y // factor + len(part)] = part
     return rgb
 
@@ -131,7 +134,7 @@ def _reduced(levels: np.ndarray) -> np.ndarray:
     return levels if factor == 1 else np.array(Image.fromarray(levels).reduce(factor))
 
 
-def _flat_band(band: Image.Image) -> Image.Image:
+def flat_band(band: Image.Image) -> Image.Image:
     """Return pixels of 8 bits a channel laid over white, RGB."""
     if band.mode == "La":  # Pillow knows only one way from here
         band = band.convert("LA")

@@ -26,7 +26,7 @@ class Png:
     """A PNG file without what its pixels do not need."""
 
     data: bytes
-    pixels: tuple[bytes, ...]  # compressed
+    pixels: tuple[memoryview, ...]  # compressed
     width: int
     height: int
     bits: int  # a pixel
@@ -41,9 +41,11 @@ class Png:
         )
         inflater = zlib.decompressobj()
         for part in self.pixels:
-            while part and needed > 0 and not inflater.eof:
-                needed -= len(inflater.decompress(part, _STEP))
-                part = inflater.unconsumed_tail
+            for at in range(0, len(part), _STEP):  # what is left over is copied each time: little by little
+                rest: memoryview | bytes = part[at : at + _STEP]
+                while rest and needed > 0 and not inflater.eof:
+                    needed -= len(inflater.decompress(rest, _STEP))
+                    rest = inflater.unconsumed_tail
         return needed <= 0
 
     def _passes(self) -> list[tuple[int, int]]:
@@ -76,7 +78,7 @@ def plain_png(data: bytes, name: str) -> Png:
         if kind in _PIXELS or (kind in _ORIENTATION and _turns(data, kind, place + 8, length)):
             parts.append(data[place:end])
         if kind == b"IDAT":
-            pixels.append(data[place + 8 : end - 4])
+            pixels.append(memoryview(data)[place + 8 : end - 4])
         if kind == b"IEND":
             break
         place, chunks = end, chunks + 1

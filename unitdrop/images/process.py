@@ -18,7 +18,7 @@ from unitdrop.errors import ImageError
 from unitdrop.notices import listening, say
 
 _MEMORY = 1 << 30  # bytes beyond those of a child that has loaded its libraries
-_CPU = 10  # seconds of computing; the headers that are checked before keep it to far less
+_CPU = 20  # seconds of computing; the headers that are checked before keep it to far less
 _MOST_NAME = 5000  # letters; a command line has a limit
 _WAIT = 300  # seconds by the clock, for a machine that is busy
 

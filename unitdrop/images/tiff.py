@@ -56,6 +56,23 @@ _COMPRESSIONS = {
     50000: "Zstandard",
     50001: "WebP",
 }
+_RAW = (
+    ".cr2",
+    ".nef",
+    ".nrw",
+    ".dng",
+    ".arw",
+    ".sr2",
+    ".srf",
+    ".pef",
+    ".3fr",
+    ".fff",
+    ".iiq",
+    ".erf",
+    ".mef",
+    ".mos",
+)
+_DNG, _KIND, _OTHERS = 50706, 254, 330  # tags: its version; 1 for a preview; where further pictures lie
 _FAX = (2, 3, 4)  # compressions of which libtiff fills what is missing with white
 _PHOTOMETRICS = {
     0: "white is zero",
@@ -85,6 +102,7 @@ class Tiff:
     padded: bytes | None = None  # the same picture with junk behind each strip, where libtiff misses no data
     grey: Callable[[np.ndarray], np.ndarray] | None = None  # Pillow's grey levels to what they mean
     white: float | None = None
+    inverted: bool = False  # white is 0 in 16 bits
     layered: bool = False  # its channels lie one after the other
 
 
@@ -173,7 +191,10 @@ def read_tiff(data: bytes, name: str) -> Tiff:
         It is damaged or cut short; it is too large, or its tiles are; its decoder would be asked for too
         much; or it is of a kind that would come out wrong.
     """
+    _refuse_raw(data, name)
     fields = _Directory(data, name)
+    if _DNG in fields.tags or (fields.number(_KIND) & 1 and _OTHERS in fields.tags):
+        _raise_raw(name)
     if data.startswith(b"MM\0+"):
         _refuse(fields, "the big-endian kind of BigTIFF")
     layout = _layout(fields)
@@ -183,7 +204,8 @@ def read_tiff(data: bytes, name: str) -> Tiff:
     jpegs = tuple(_jpegs(fields, pieces)) if layout.compression == 7 else ()
     grey, white = _meaning(layout)
     padded = _padded(fields, pieces) if layout.compression in _FAX else None
-    return Tiff(layout.compression != 1, jpegs, padded, grey, white, layout.layered)
+    inverted = (layout.photometric, layout.bits, layout.channels) == (0, 16, 1)
+    return Tiff(layout.compression != 1, jpegs, padded, grey, white, inverted, layout.layered)
 
 
 def _layout(fields: _Directory) -> _Layout:
@@ -261,6 +283,8 @@ def _meaning(layout: _Layout) -> tuple[Callable[[np.ndarray], np.ndarray] | None
             return lambda grey: np.ascontiguousarray(grey).view(np.uint32), None
         case 2, 8, _:
             return lambda grey: np.ascontiguousarray(grey).view(np.int8), None
+        case 2, 16, _:
+            return lambda grey: grey.astype(np.int16), None
     return None, None
 
 
@@ -268,6 +292,19 @@ def _refuse(fields: _Directory, kind: str):
     raise ImageError(
         f"{fields.name}: is a TIFF of {kind}, which would come out wrong; "
         "save it as PNG, or read it with tifffile and pass the array"
+    )
+
+
+def _refuse_raw(data: bytes, name: str) -> None:
+    """Raise `ImageError` for a raw photograph that is known by its first bytes or by its name."""
+    if data[8:10] == b"CR" or name.lower().endswith(_RAW):
+        _raise_raw(name)
+
+
+def _raise_raw(name: str):
+    raise ImageError(
+        f"{name}: is a camera's raw photograph, of which only a small preview could be shown; develop "
+        "it to JPEG, PNG or TIFF with the camera's program, or read it with rawpy and pass the array"
     )
 
 

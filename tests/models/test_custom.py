@@ -131,6 +131,7 @@ def test_what_does_not_fit_its_network_is_told_with_the_remedy(others, name, giv
 
 REFUSED = {
     "nets.py": "expected FILE.py:NAME",
+    "nets.PY:small": "expected FILE.py:NAME",
     "nets.py:": "expected FILE.py:NAME",
     "gone.py:net": "there is no file gone.py",
     "nets.py:nothing": "nothing of that name instead of a network",

@@ -195,3 +195,14 @@ def test_settings_run_no_file_however_they_name_it(tmp_path, monkeypatch, name):
         with pytest.raises(ValueError, match="give that as model"):
             Panel(model, IMAGES, size=SIZE, state=settings)
     assert not (tmp_path / "was here").exists()
+
+
+@pytest.mark.parametrize("path", ["/srv/nets/net.pth", "~/my nets/net.pth", ".../of/a/cache/net.pth"])
+def test_what_goes_wrong_is_told_without_a_path_of_this_machine(public, path):
+    def fail():
+        raise ValueError(f"checkpoint {path!r}: its entry 'data/3' is damaged (see https://example.org/x/y)")
+
+    public.controller.attempt(fail)
+    told = public.controls.error.value
+    assert "net.pth" in told and "https://example.org/x/y" in told
+    assert "/srv" not in told and "my nets" not in told and "cache" not in told

@@ -24,7 +24,7 @@ def is_python_file(name: str) -> bool:
     >>> is_python_file("nets.py:small"), is_python_file("resnet50")
     (True, False)
     """
-    return bool(re.search(r"\.py(:|$)", name))
+    return bool(re.search(r"\.py(:|$)", name, re.IGNORECASE))
 
 
 def load_custom(name: str, labels: Sequence[str] | None = None, size: int | None = None) -> Model:

@@ -18,7 +18,7 @@ from unitdrop.panel.effects import EFFECTS, LOOKED_UP, hear
 from unitdrop.panel.folders import in_groups
 from unitdrop.panel.gallery import Gallery, Listing
 from unitdrop.panel.interrupts import DeferredInterrupts
-from unitdrop.panel.messages import html_alarm, html_line, words_of
+from unitdrop.panel.messages import html_alarm, html_line, without_folders, words_of
 from unitdrop.panel.moves import fitting, moved, settled
 from unitdrop.panel.networks import Networks
 from unitdrop.panel.numbers import Numbers
@@ -221,7 +221,8 @@ class Controller:
         """Say what went wrong, and put the controls back to what the picture shows."""
         if not isinstance(error, ValueError):  # not a mistake of the user: the log gets all of it
             _log.error("the panel could not follow", exc_info=error)
-        self.alarm(words_of(error))
+        words = words_of(error)
+        self.alarm(without_folders(words) if self.public else words)
         self._show(self.state, self.offer)
 
     def say(self, words: str) -> None:

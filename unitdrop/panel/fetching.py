@@ -12,7 +12,7 @@ import ipywidgets as widgets
 from unitdrop.drawing import WIDTH
 from unitdrop.notices import listening
 from unitdrop.panel.interrupts import Stopped
-from unitdrop.panel.messages import html_alarm, html_line, words_of
+from unitdrop.panel.messages import html_alarm, html_line, without_folders, words_of
 from unitdrop.panel.toolkit import close_all, layout, styles
 
 if TYPE_CHECKING:
@@ -117,7 +117,8 @@ class FetchingBar:
         except BaseException as error:
             if not isinstance(error, ValueError):
                 _log.error("the network could not be fetched", exc_info=error)
-            self._end(stop, words_of(error), "danger")
+            words = words_of(error)
+            self._end(stop, without_folders(words) if self._download == "never" else words, "danger")
         finally:
             self._offer("Try again", "refresh", "Begin anew.")
 

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import html
+import re
 from collections.abc import Sequence
 
+_QUOTED = re.compile(r"""(['"])(?!https?:)[^'"\n]*[/\\]([^'"/\\\n]*)\1""")
+_FOLDERS = re.compile(r"(?<![\w:/.])(~|[A-Za-z]:|\.{1,3})?[/\\]([^\s/\\]+[/\\])*(?=[^\s/\\])")
 MOST_NOTICES, LONGEST_NOTICE = 8, 600  # so many are shown, with so many letters
 
 
@@ -15,6 +18,17 @@ def words_of(error: BaseException) -> str:
     ('k: too large', "KeyError: 'k'")
     """
     return str(error) if isinstance(error, ValueError) and str(error) else f"{type(error).__name__}: {error}"
+
+
+def without_folders(text: str) -> str:
+    """Return text in which of each path of this machine only the last part is left: for those who visit it.
+
+    >>> without_folders("checkpoint '/home/me/my nets/net.pth': damaged, see /tmp/x/log")
+    "checkpoint 'net.pth': damaged, see log"
+    >>> without_folders("p = 1/2 from https://example.org/nets/net.pth")
+    'p = 1/2 from https://example.org/nets/net.pth'
+    """
+    return _FOLDERS.sub("", _QUOTED.sub(r"\1\2\1", text))
 
 
 def html_line(text: str, variable: str = "--jp-ui-font-color1", fallback: str = "inherit") -> str:

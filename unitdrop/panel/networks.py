@@ -9,6 +9,7 @@ import numpy as np
 
 from unitdrop.drawing import SweepFigure
 from unitdrop.notices import listening
+from unitdrop.panel.messages import without_folders
 from unitdrop.panel.state import State
 from unitdrop.readout import Readout
 from unitdrop.sweep import Sweep
@@ -62,7 +63,8 @@ class Networks:
 
     def notices(self, name: str) -> tuple[str, ...]:
         """Return what was noticed while a network was loaded."""
-        return self._notices.get(name, ())
+        found = self._notices.get(name, ())
+        return tuple(map(without_folders, found)) if self._public else found
 
     def keep_fetched(self, model: Any, shown: str | None, notices: tuple[str, ...] = ()) -> str:
         """Have a network of the catalogue at hand; those fetched first go where there are too many.

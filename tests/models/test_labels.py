@@ -8,7 +8,7 @@ import threading
 import time
 
 import pytest
-from hypothesis import assume, event, given, settings
+from hypothesis import assume, event, example, given, settings
 from hypothesis import strategies as st
 
 from unitdrop.errors import ModelError
@@ -378,6 +378,7 @@ def test_what_is_written_by_json_or_repr_comes_back_in_any_order(tmp_path_factor
         assert read(folder, text)[0] == tuple(names)
 
 
+@example('""')
 @given(st.text(max_size=60) | st.text("0123456789 ,:;\t\n'\"[]{}#-n.abc", max_size=80))
 def test_any_text_gives_names_or_a_reason(tmp_path_factory, text):
     for ending in ("txt", "csv", "yaml"):

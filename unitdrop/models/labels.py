@@ -115,6 +115,15 @@ def _bytes_of(path: Path) -> bytes:
 
 def _found_in(text: str, ending: str) -> Found:
     """Return the names in a text; ``ending`` is that of the file, such as ``".csv"``."""
+    found = _read_as_it_looks(text, ending)
+    names = [name.strip() for name in found.names]
+    if "" in names:  # quotes with nothing between them
+        raise ModelError(f"class {names.index('')} has an empty name")
+    return Found(names, found.notes)
+
+
+def _read_as_it_looks(text: str, ending: str) -> Found:
+    """Return the names in a text, in the form that it looks like."""
     start = text.lstrip()
     if not start:
         raise ModelError("it is empty")

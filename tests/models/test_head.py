@@ -7,6 +7,7 @@ import warnings
 import pytest
 import torch
 import torch.nn.functional as F
+import torchvision
 from helpers.toys import has_hooks
 from hypothesis import given
 from hypothesis import strategies as st
@@ -468,6 +469,17 @@ def test_layers_that_round_or_are_not_linear_are_named_with_the_remedy():
         ModelError, match=r"'read', a torch\.ao\.nn\.quantized.*give the network before quanti"
     ):
         find_head(rounded, BATCH)
+
+
+@pytest.mark.skipif("fbgemm" not in torch.backends.quantized.supported_engines, reason="not on this machine")
+def test_of_a_quantised_network_the_layer_is_named_not_what_holds_it():
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        net = torchvision.models.quantization.resnet18(quantize=True, num_classes=4)
+    with pytest.raises(
+        ModelError, match=r"its layer 'conv1' is a torch\.ao.*: give the network before quanti"
+    ):
+        find_head(net, torch.rand(1, 3, 64, 64))
 
 
 MIXED = {

@@ -340,6 +340,7 @@ def test_one_output_says_which_class_has_the_evidence_and_takes_other_names():
     assert "the evidence, its weights and map, is that of yes" in heard[0] and model.labels == ("cat", "dog")
     with pytest.raises(ModelError, match="has one output"):
         model.labelled(["cat"])
+    assert wrapped(Answer(), iter(["no", "yes"])).labels == ("no", "yes")
 
 
 @pytest.mark.parametrize(

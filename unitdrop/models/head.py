@@ -10,6 +10,7 @@ and the average (a flip, say): the mean is the same, and the CAM is that of the 
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -97,8 +98,7 @@ def find_head(module: nn.Module, batch: torch.Tensor) -> Head:
     except Exception as error:  # parameters of a library's own kind can fail at anything that is done to them
         words = " ".join(str(error).split())[:200]
         raise ModelError(
-            f"its head cannot be read ({type(error).__name__}: {words}); {_kinds(module)}: give the network "
-            "with nn.Linear layers of float32"
+            f"its head cannot be read ({type(error).__name__}: {words}); {_kinds(module)}"
         ) from error
     return replace(head, layer=prefix + head.layer)
 
@@ -116,15 +116,19 @@ def _check_numbers(module: nn.Module) -> None:
 
 
 def _kinds(module: nn.Module) -> str:
-    """Return in words which layers or parameters of a network are of their own kind."""
+    """Return in words which layers or parameters of a network are of their own kind, and what to give."""
     for name, part in module.named_modules():
-        if "quant" in (kind := f"{type(part).__module__}.{type(part).__qualname__}").lower():
-            return f"its layer {name!r} is a {kind}"
+        kind = f"{type(part).__module__}.{type(part).__qualname__}"
+        if "quant" in kind.lower() and not kind.startswith("torchvision."):  # there it is what holds layers
+            return f"its layer {name!r} is a {kind}: give the network before quantising"
     kinds = {
         str(p.dtype) if type(p) is nn.Parameter else f"{type(p).__name__} ({p.dtype})"
         for p in module.parameters()
     }
-    return f"its parameters are of {', '.join(sorted(kinds)[:4])}"
+    return (
+        f"its parameters are of {', '.join(sorted(kinds)[:4])}: give the network with nn.Linear layers of "
+        "float32"
+    )
 
 
 # ------------------------------------------------------------------------------------ the comparisons
@@ -262,7 +266,7 @@ def _of_kind(part: nn.Module) -> str:
     name = (
         f"a {kind.__module__}.{kind.__qualname__}" if "torch" in kind.__module__ else f"a {kind.__qualname__}"
     )
-    if "quant" in f"{kind.__module__}{kind.__qualname__}".lower():
+    if re.search(r"quant|\.qat\.", f"{kind.__module__}.{kind.__qualname__}".lower()):
         return (
             f"{name}, which rounds what it reads: too coarse to be exact; give the network before quantising"
         )

@@ -286,7 +286,7 @@ def _labels_for(name: str, labels: Sequence[str] | None, outputs: int) -> tuple[
             f"network {name!r} has one output, of which a softmax is always 1{given}; if its sigmoid tells "
             "two classes apart, give their two names, the first for 0: labels=(NO, YES), or --labels FILE"
         )
-    no, yes = names = check_labels(name, labels, 2)
+    no, yes = names = check_labels(name, names, 2)
     say(
         f"network {name!r} has one output z, shown as two classes with the logits (0, z): the evidence, its "
         f"weights and map, is that of {yes!s:.60}; {no!s:.60} has none of its own"

@@ -26,7 +26,7 @@ KINDS = {
     "BMP": {},
     "GIF": {},
     "TIFF": {"compression": "tiff_lzw"},
-    "WEBP": {"quality": 90, "method": 0},
+    "WEBP": {"quality": 20, "method": 0},
     "WEBP lossless, clear": {"lossless": True, "quality": 0, "method": 0},
     "AVIF": {"quality": 90, "speed": 10},
 }
@@ -40,12 +40,14 @@ def test_a_picture_of_100_megapixels_is_reduced(kind, tmp_path):
     if codec == "AVIF" and not features.check("avif"):
         pytest.skip("this build of Pillow has no AVIF")
     small = np.random.default_rng(0).integers(0, 256, (125, 125, 3), dtype=np.uint8)
-    image = Image.fromarray(small).resize((10_000, 10_000), Image.Resampling.NEAREST)
+    smooth = kind in ("WEBP", "AVIF")  # a lossy encoder cannot write so many edges
+    way = Image.Resampling.BICUBIC if smooth else Image.Resampling.NEAREST
+    image = Image.fromarray(small).resize((10_000, 10_000), way)
     if clear:
         image.putalpha(255)
     image = image.convert("L") if codec == "GIF" else image
     image.save(tmp_path / "a", codec, **KINDS[kind])
-    expected = np.asarray(image.resize((125, 125), Image.Resampling.NEAREST).convert("RGB"))
+    expected = np.asarray(image.resize((125, 125), Image.Resampling.NEAREST).convert("RGB"))  # of the middles
     del image
     command = [sys.executable, "-c", PROGRAM, tmp_path / "a", tmp_path / "rgb.npy"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
@@ -53,5 +55,5 @@ def test_a_picture_of_100_megapixels_is_reduced(kind, tmp_path):
     shown = np.load(tmp_path / "rgb.npy")
     assert shown.shape == (5000, 5000, 3)
     apart = np.abs(shown[20::40, 20::40].astype(int) - expected)
-    assert apart.max() == 0 if codec in ("PNG", "BMP", "GIF", "TIFF") or clear else apart.mean() < 8
+    assert apart.mean() < 8 if smooth else apart.max() == 0
     assert max(json.loads(done.stdout)) < MOST

@@ -8,6 +8,7 @@ import struct
 import sys
 import time
 import uuid
+from pathlib import Path
 
 import pytest
 from helpers import browser
@@ -292,6 +293,13 @@ def test_no_widget_reads_a_file_whatever_it_is_set_to(app, kernel, tmp_path):
             if isinstance(state.get("value"), str) and "ud-frame" not in state.get("_dom_classes", ()):
                 channels.set(widget, value=str(secret))
                 channels.set(widget, value=str(tmp_path))
+            if state.get("_model_name") not in ("LayoutModel", "HTMLModel", "ImageModel"):
+                for value in (str(secret), [str(secret)], {"name": str(secret)}, 10**12, -1, None, True):
+                    channels.set(widget, value=value, index=value, selected_index=value, label=value)
+                channels.custom(
+                    widget, {"event": "click", "kind": "file", "name": str(secret), "path": str(secret)}
+                )
+                channels.custom(widget, {"kind": str(secret), "words": str(secret), "what": str(secret)})
         time.sleep(2)
         (settings,) = of_class(widgets, "ud-settings")
         channels.set(
@@ -367,3 +375,71 @@ def test_a_reader_who_goes_before_the_page_is_there_makes_room_too(app, kernel):
         while app.ask(f"/?token={app.token}").status != 200:
             assert time.monotonic() < deadline
         assert first.widgets() and app.running() <= 2
+
+
+# -- one who sends without end, and one who takes nothing; they come last, as they need kernels of their own
+
+
+def server_memory(app):
+    """The resident memory of the server, MB."""
+    for status in Path("/proc").glob("[0-9]*/status"):
+        with contextlib.suppress(OSError):
+            if f"--port={app.port}".encode() in (status.parent / "cmdline").read_bytes().split(b"\0"):
+                lines = dict(line.split(":", 1) for line in status.read_text().splitlines() if ":" in line)
+                return int(lines["VmRSS"].split()[0]) / 1024
+    pytest.skip("the system does not tell")
+
+
+def page_of_ones_own(app):
+    """The kernel of a page, when those that were there have gone."""
+    deadline = time.monotonic() + 150
+    while True:
+        with contextlib.suppress(AssertionError):
+            return app.page()
+        assert time.monotonic() < deadline
+        time.sleep(1)
+
+
+def slider(widgets):
+    """The slider by which units are dropped."""
+    (found,) = [
+        each
+        for each, state in widgets.items()
+        if state.get("_model_name") == "IntSliderModel" and state["max"] == 256
+    ]
+    return found
+
+
+def test_a_page_that_sends_more_than_its_kernel_does_has_to_wait_and_nobody_else(app):
+    kernel = page_of_ones_own(app)
+    before = server_memory(app)
+    with app.channels(kernel) as channels:
+        widgets = channels.widgets()
+        (notes,) = of_class(widgets, "ud-notes")
+        channels.wire.settimeout(5)
+        with pytest.raises((TimeoutError, ConnectionError)):
+            for number in range(3_000):
+                channels.set(slider(widgets), value=number * 7 % 255)
+            for _ in range(3_000):
+                channels.set(notes, value="x" * 95_000)
+        assert app.ask("/voila/static/voila.js").status == 200
+        assert server_memory(app) < before + 200
+
+
+def test_a_page_that_takes_nothing_of_what_it_asks_for_is_cut_off(app):
+    kernel = page_of_ones_own(app)
+    before = server_memory(app)
+    with app.channels(kernel) as channels:
+        assert channels.widgets()
+        deadline = time.monotonic() + 120
+        with pytest.raises(ConnectionError):
+            while time.monotonic() < deadline:
+                comm = uuid.uuid4().hex
+                channels.say(
+                    "comm_open",
+                    {"comm_id": comm, "target_name": "jupyter.widget.control", "data": {}},
+                    metadata={"version": "1.0.0"},
+                )
+                channels.say("comm_msg", {"comm_id": comm, "data": {"method": "request_states"}})
+                time.sleep(0.05)
+    assert server_memory(app) < before + 300

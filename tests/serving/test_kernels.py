@@ -9,7 +9,13 @@ import pytest
 from tornado.web import HTTPError
 
 from unitdrop.serving import kernels
-from unitdrop.serving.kernels import MOST_BROUGHT, AsyncMappingKernelManager, BoundedKernels
+from unitdrop.serving.kernels import (
+    LOST,
+    MOST_BROUGHT,
+    MOST_WAITING,
+    AsyncMappingKernelManager,
+    BoundedKernels,
+)
 
 
 @pytest.fixture
@@ -95,3 +101,25 @@ def test_connections_and_files_of_one_kernel_are_bounded(manager):
     assert not manager.takes_another(name)
     assert manager.takes_file(name, MOST_BROUGHT) and not manager.takes_file(name, 1)
     assert manager.takes_file(name, 0) and manager.takes_file("another", 1)
+
+
+def test_a_page_waits_until_its_kernel_has_done_what_it_sent(manager):
+    name, count = start(manager), 0
+    while manager.takes_message(name, f"message {count}", 9_000):
+        count += 1
+    assert count == MOST_WAITING // 10_000
+    assert not manager.takes_message(name, "one more", 9_000)
+    assert manager.takes_message(start(manager), "one more", 9_000)  # others do not wait
+    manager.done(name, "message 3")
+    manager.done(name, "never sent")
+    assert not manager.takes_message(name, "message 4", 9_000)  # it waits already
+    assert manager.takes_message(name, "one more", 9_000) and not manager.takes_message(name, "two more", 1)
+
+
+def test_a_message_of_which_nothing_is_heard_is_forgotten(manager, monkeypatch):
+    name = start(manager)
+    assert manager.takes_message(name, "lost", MOST_WAITING - 1_000)
+    assert not manager.takes_message(name, "next", 1)
+    later = time.monotonic() + LOST + 1
+    monkeypatch.setattr(kernels.time, "monotonic", lambda: later)
+    assert manager.takes_message(name, "next", 1)

@@ -7,7 +7,7 @@ import struct
 import pytest
 from helpers.visitor import message, v1
 
-from unitdrop.serving.messages import MOST_BYTES, MOST_WORDS, Refused, check_message
+from unitdrop.serving.messages import MOST_BYTES, MOST_WORDS, Refused, check_message, done_message
 
 UPDATE = {"comm_id": "c", "data": {"method": "update", "state": {"value": 3}, "buffer_paths": []}}
 FILE = {"comm_id": "c", "data": {"method": "custom", "content": {"kind": "file", "name": "a.png"}}}
@@ -72,7 +72,8 @@ def test_the_legacy_protocol_is_not_spoken(kind, content):
 
 def test_one_file_goes_through_where_one_is_expected():
     file = bytes(1000)
-    assert check_message(v1(message("comm_msg", FILE), file)) == 1000
+    told = check_message(v1(message("comm_msg", FILE), file))
+    assert told.file == 1000 and 100 < told.words < 1000 and len(told.message_id) == 32
     assert not passes(v1(message("comm_msg", FILE), file, file))
     assert not passes(v1(message("comm_msg", UPDATE), file))
 
@@ -106,14 +107,14 @@ def raw(*parts):
 
 def test_a_kind_that_is_told_twice_is_refused_whichever_of_them_is_read():
     content = json.dumps(UPDATE).encode()
-    assert passes(raw(b"shell", b'{"msg_type": "comm_msg"}', b"{}", b"{}", content))
+    assert passes(raw(b"shell", b'{"msg_id": "a", "msg_type": "comm_msg"}', b"{}", b"{}", content))
     for twice in (("execute_request", "comm_msg"), ("comm_msg", "execute_request"), ("comm_msg", "comm_msg")):
-        header = '{{"msg_type": "{}", "msg_type": "{}"}}'.format(*twice).encode()
+        header = '{{"msg_id": "a", "msg_type": "{}", "msg_type": "{}"}}'.format(*twice).encode()
         assert not passes(raw(b"shell", header, b"{}", b"{}", content))
 
 
 def test_words_are_utf_8_and_not_too_many_and_not_too_deep():
-    header, content = b'{"msg_type": "comm_msg"}', json.dumps(UPDATE)
+    header, content = b'{"msg_id": "a", "msg_type": "comm_msg"}', json.dumps(UPDATE)
     for odd in (
         content.encode("utf-16"),
         b"\xef\xbb\xbf" + content.encode(),
@@ -142,3 +143,25 @@ def test_no_mutant_of_a_message_does_more_than_pass_or_be_refused():
             mutant = mutant or bytearray(b"x")
         counts[passes(bytes(mutant))] += 1
     print(f"\n{sum(counts.values())} messages: {counts[True]} passed, {counts[False]} refused, 0 wrong")
+
+
+@pytest.mark.parametrize("found", [None, "", 7, [], "x" * 1000])
+def test_a_message_without_an_id_of_its_own_is_refused(found):
+    told = message(*GOOD[0])
+    told["header"]["msg_id"] = found
+    assert not passes(v1(told))
+
+
+@pytest.mark.parametrize(
+    ("kind", "state", "channel", "expected"),
+    [
+        ("status", "idle", b"iopub", "asked"),
+        ("status", "busy", b"iopub", None),
+        ("stream", "idle", b"iopub", None),
+        ("status", "idle", b"shell", None),
+    ],
+)
+def test_a_kernel_tells_what_it_has_done(kind, state, channel, expected):
+    told = message(kind, {"execution_state": state}) | {"parent_header": {"msg_id": "asked"}}
+    assert done_message(v1(told, channel=channel)) == expected
+    assert done_message({"header": {}}) is None and done_message("idle") is None

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from typing import Any
 
+from tornado.iostream import IOStream, StreamBufferFullError
 from tornado.web import HTTPError, authenticated
 from voila.tornado.handler import TornadoVoilaHandler
 from voila.tornado.kernel_websocket_handler import VoilaKernelWebsocketHandler
 
 from unitdrop.serving.gate import page_of, why_no_page
 from unitdrop.serving.kernels import BoundedKernels
-from unitdrop.serving.messages import V1, Refused, check_message
+from unitdrop.serving.messages import V1, Refused, check_message, done_message
 
+MOST_UNSENT = 64_000_000  # bytes that wait for a page to take them; a GIF has some
+_PAUSE, _MOST_PAUSE = 0.05, 30  # seconds
 THEMES = ("light", "dark")
 _FULL = (
     "This server shows {most} panels at most, and all of them are in use. Close one that you need no more, "
@@ -78,14 +82,55 @@ class Channels(VoilaKernelWebsocketHandler):
             raise HTTPError(503, reason="Too many connections")
         await super().pre_get()
 
-    def on_message(self, ws_message: str | bytes) -> None:
-        """Hand a message on to the kernel; one that no page sends ends the connection."""
+    async def on_message(self, ws_message: str | bytes) -> None:
+        """Hand a message on to the kernel; one that no page sends ends the connection.
+
+        No further message is read before this returns: a page that sends more than its kernel does has to
+        wait, and is cut off after a while. One that never stops would keep tornado from everybody else.
+        """
+        await asyncio.sleep(0)
+        if self.ws_connection is None:  # what was on its way when the connection was ended
+            return
         try:
-            size = check_message(ws_message)
+            told = check_message(ws_message)
         except Refused as refused:
             self.log.warning("A message of a page is refused: %s.", refused)
             self.close(1008, f"message refused: {refused}"[:120])
             return
         kernels: BoundedKernels = self.settings["kernel_manager"]
-        if kernels.takes_file(self.kernel_id, size):  # one too many: the panel has told that it is full
-            super().on_message(ws_message)
+        if not kernels.takes_file(self.kernel_id, told.file):
+            return  # one too many: the panel has told that it is full
+        patience = time.monotonic() + _MOST_PAUSE
+        while not kernels.takes_message(self.kernel_id, told.message_id, told.words):
+            await asyncio.sleep(_PAUSE)
+            if self.ws_connection is None or self.kernel_id not in kernels:
+                return
+            if time.monotonic() > patience:
+                self.close(1008, "too many messages at once")
+                return
+        super().on_message(ws_message)
+
+    def write_message(self, message: Any, binary: bool = False) -> None:  # pyright: ignore
+        """Send a message of the kernel to the page; one that does not take what it is sent is cut off."""
+        done = done_message(message)
+        if done is not None:
+            self.settings["kernel_manager"].done(self.kernel_id, done)
+        if self.ws_connection is None:
+            return
+        try:
+            sent = super().write_message(message, binary)
+        except StreamBufferFullError:
+            self.log.warning("A page does not take what it is sent; its connection is closed.")
+            self._stream().close()
+            return
+        if sent is not None:
+            sent.add_done_callback(asyncio.Future.exception)  # a page may go at any time: no news for a log
+
+    async def open(self, *args: Any, **kwargs: Any) -> None:
+        """Begin; of what the page does not take so much is kept at most."""
+        self._stream().max_write_buffer_size = MOST_UNSENT
+        await super().open(*args, **kwargs)
+
+    def _stream(self) -> IOStream:
+        assert self.ws_connection is not None
+        return self.ws_connection.stream

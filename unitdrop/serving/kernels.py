@@ -14,6 +14,8 @@ from traitlets import Integer
 CONNECTIONS = 4  # websockets of one kernel; a page has one
 ARRIVES = 60  # seconds that a page which was sent whole may take to connect
 MOST_BROUGHT = 128_000_000  # bytes of files that a page may send; its panel keeps half of them
+MOST_WAITING = 1_000_000  # bytes of messages that a kernel has not done yet, and a thousand for each
+LOST = 600  # seconds after which a message counts as done, of which the kernel has not told so
 FORGOTTEN = 1800  # seconds without a move, after which an open page makes room for somebody who waits
 
 
@@ -47,6 +49,7 @@ class BoundedKernels(AsyncMappingKernelManager):
         self._askers: dict[str, Asker] = {}
         self._connected: dict[str, int] = {}
         self._brought: dict[str, int] = {}
+        self._waiting: dict[str, dict[str, tuple[float, int]]] = {}  # of each kernel: id, since when, bytes
 
     async def start_kernel(self, **kwargs: Any) -> str:  # pyright: ignore[reportIncompatibleVariableOverride]
         """Start a kernel, if there is room; return its id."""
@@ -65,7 +68,7 @@ class BoundedKernels(AsyncMappingKernelManager):
 
     async def shutdown_kernel(self, kernel_id: str, *args: Any, **kwargs: Any) -> None:  # pyright: ignore
         """End a kernel."""
-        for known in (self._askers, self._connected, self._brought):
+        for known in (self._askers, self._connected, self._brought, self._waiting):
             known.pop(kernel_id, None)
         await super().shutdown_kernel(kernel_id, *args, **kwargs)
 
@@ -94,6 +97,21 @@ class BoundedKernels(AsyncMappingKernelManager):
             return False
         self._brought[kernel_id] = brought
         return True
+
+    def takes_message(self, kernel_id: str, message_id: str, size: int) -> bool:
+        """Return whether a page may send one more message now: not if too many wait for its kernel."""
+        waiting, now = self._waiting.setdefault(kernel_id, {}), time.monotonic()
+        for each in [each for each, (since, _) in waiting.items() if since < now - LOST]:
+            del waiting[each]
+        size += 1_000
+        if message_id in waiting or sum(each for _, each in waiting.values()) > MOST_WAITING - size:
+            return False
+        waiting[message_id] = now, size
+        return True
+
+    def done(self, kernel_id: str, message_id: str) -> None:
+        """Take note that a kernel has done what a message asks for."""
+        self._waiting.get(kernel_id, {}).pop(message_id, None)
 
     def _dispensable(self) -> str | None:
         """Return the kernel that would be missed least; None if none is to be ended."""

@@ -13,11 +13,13 @@ from __future__ import annotations
 import json
 import struct
 from itertools import pairwise
-from typing import Any
+from typing import Any, NamedTuple
 
 V1 = "v1.kernel.websocket.jupyter.org"
 MOST_WORDS = 100_000  # bytes of a message without its file
 MOST_BYTES = 8_200_000  # of a whole message; a file has at most 8,000,000
+_LONGEST_ID = 200  # letters
+_MOST_STATUS = 20_000  # bytes of a message that tells how a kernel is
 _TYPES = ("comm_msg", "comm_open", "comm_close", "comm_info_request", "kernel_info_request")
 _METHODS = ("update", "custom", "request_state", "request_states")
 _CONTROL = "jupyter.widget.control"  # by which a page asks for the widgets that are there
@@ -28,8 +30,16 @@ class Refused(ValueError):
     """A message that no page of the app sends."""
 
 
-def check_message(message: str | bytes) -> int:
-    """Refuse a message of the protocol v1 that no page of the app sends; return the bytes of its file, or 0.
+class Told(NamedTuple):
+    """What is to be known of a message that is handed on: its id, and the bytes of its words and its file."""
+
+    message_id: str
+    words: int
+    file: int
+
+
+def check_message(message: str | bytes) -> Told:
+    """Refuse a message of the protocol v1 that no page of the app sends; return what is to be known of it.
 
     Parameters
     ----------
@@ -52,7 +62,20 @@ def check_message(message: str | bytes) -> int:
     if channel not in (b"shell", b"control"):
         raise Refused("it is for another channel")
     _check_content(parts["header"].get("msg_type"), parts["content"], len(pieces) - 4)
-    return sum(map(len, pieces[4:]))
+    message_id, file = parts["header"].get("msg_id"), sum(map(len, pieces[4:]))
+    if not isinstance(message_id, str) or not 0 < len(message_id) <= _LONGEST_ID:
+        raise Refused("it has no id")
+    return Told(message_id, len(message) - file, file)
+
+
+def done_message(message: Any) -> str | None:
+    """Return the id of the message that a kernel says to have done; None if it says something else."""
+    if not isinstance(message, bytes) or len(message) > _MOST_STATUS or b'"idle"' not in message:
+        return None
+    channel, header, about, _, content, *_ = _cut(message)
+    parts = [json.loads(part) for part in (header, about, content)]
+    told = channel == b"iopub" and parts[0].get("msg_type") == "status"
+    return parts[1].get("msg_id") if told and parts[2].get("execution_state") == "idle" else None
 
 
 def _check_content(kind: Any, content: dict, files: int) -> None:

@@ -10,7 +10,13 @@ import torch
 from PIL import Image
 from torch import nn
 from torchvision import transforms as T
-from torchvision.models import EfficientNet_B4_Weights, ResNet50_Weights, get_model_weights, resnet18
+from torchvision.models import (
+    EfficientNet_B4_Weights,
+    ResNet50_Weights,
+    efficientnet_b0,
+    get_model_weights,
+    resnet18,
+)
 from torchvision.transforms import v2
 
 from unitdrop.models import Model, ModelError, catalogue, wrap
@@ -106,11 +112,13 @@ def test_what_nobody_says_is_assumed_and_said_once():
     assert wrapped(net(), size=32, mean=0.5, std=0.25)[1] == []
 
 
-def test_torchvisions_own_networks_have_imagenets_numbers_but_say_no_size():
+def test_torchvisions_own_networks_are_for_imagenet_but_of_some_the_size_is_not_known():
     module = resnet18(num_classes=3)
-    model, heard = wrapped(nn.DataParallel(module), size=96)
-    assert model.mean == (0.485, 0.456, 0.406) and heard == []
-    assert "transforms, as weights.transforms()" in wrapped(module)[1][0]
+    model, heard = wrapped(nn.DataParallel(module))
+    assert model.size == 224 and model.mean == (0.485, 0.456, 0.406) and heard == []
+    several = efficientnet_b0(num_classes=3)  # of a kind with sizes from 224 to 600
+    assert "transforms, as weights.transforms()" in wrapped(several)[1][0]
+    assert wrapped(several, size=96)[1] == []
     outside = wrapped(nn.Sequential(nn.Identity(), module), size=96)[1]  # which may do something
     assert len(outside) == 1 and "assuming mean=" in outside[0]
 

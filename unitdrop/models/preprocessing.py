@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable, Iterator, Mapping
 from functools import partial
 from typing import Any
 
 import torch
 from torch import nn
+from torchvision.models import WeightsEnum
 from torchvision.transforms import InterpolationMode
 
 from unitdrop.checks import finite_number, is_one_of, whole_number
@@ -34,7 +36,7 @@ def settled(name: str, module: nn.Module, told: Mapping[str, Any], transforms: A
     """Return size, resize, mean, std and interpolation for a network; what is guessed is said.
 
     What was told (not None) comes first, then the transforms, then timm's configuration in the network. That
-    torchvision's own networks have ImageNet's mean and std goes without saying, but not their size.
+    torchvision's own networks are for ImageNet goes without saying, unless some of their kind differ in size.
 
     Raises
     ------
@@ -49,7 +51,8 @@ def settled(name: str, module: nn.Module, told: Mapping[str, Any], transforms: A
     if transforms is None and set(known) - set(told):
         say(f"network {name!r}: its own preprocessing is used (its pretrained_cfg): {_in_words(settings)}")
     assumed = {key: settings[key] for key in ("size", "mean", "std") if key not in told and key not in known}
-    if assumed and ("size" in assumed or not _is_of_imagenet(module)):
+    sizes = _imagenet_sizes(module)
+    if assumed and not (sizes if "size" not in assumed else sizes == {ASSUMED["size"]}):
         say(
             f"network {name!r}: nothing says how its input is made; assuming {_in_words(assumed)}, as for "
             "ImageNet; give size, mean and std to unitdrop.wrap, or transforms, as weights.transforms()"
@@ -57,9 +60,20 @@ def settled(name: str, module: nn.Module, told: Mapping[str, Any], transforms: A
     return settings
 
 
-def _is_of_imagenet(module: nn.Module) -> bool:
-    """Return whether a network is one of torchvision's own, which are made for ImageNet."""
-    return type(unwrapped(module)[1]).__module__.startswith("torchvision.models.")
+def _imagenet_sizes(module: nn.Module) -> set[int]:
+    """Return the sizes of input for which torchvision has weights of a network's kind; of others, none.
+
+    >>> from torchvision.models import resnet18
+    >>> _imagenet_sizes(resnet18(num_classes=2)), _imagenet_sizes(nn.Linear(1, 1))
+    ({224}, set())
+    """
+    source = type(unwrapped(module)[1]).__module__
+    if not source.startswith("torchvision.models."):
+        return set()
+    things = vars(sys.modules[source]).values()
+    weights = [kind for kind in things if isinstance(kind, type) and issubclass(kind, WeightsEnum)]
+    presets = [each.transforms for kind in weights for each in kind]
+    return {preset.keywords["crop_size"] for preset in presets if "crop_size" in preset.keywords}
 
 
 def followed(size: Any, known_size: int | None, known_resize: int | None) -> int | None:

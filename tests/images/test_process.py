@@ -8,7 +8,7 @@ import pytest
 from PIL import Image, features
 from PIL.PngImagePlugin import PngImageFile
 
-from unitdrop.images import ImageError, load_image
+from unitdrop.images import ImageError, load_image, process
 from unitdrop.images.decoding import decoded
 from unitdrop.images.process import decoded_apart
 from unitdrop.notices import listening
@@ -86,3 +86,10 @@ def test_no_picture_waits_for_another(monkeypatch):
     finally:
         go.set()
         slow.join()
+
+
+@pytest.mark.parametrize("name", [None, ""])
+def test_inside_a_program_that_is_no_python_a_picture_is_refused_with_the_remedy(monkeypatch, name):
+    monkeypatch.setattr(process.sys, "executable", name)
+    with pytest.raises(ImageError, match="no Python to start; save it as PNG"):
+        process.decoded_apart(b"II*\0", "TIFF", "a.tif", None)

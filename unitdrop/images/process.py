@@ -25,6 +25,8 @@ _WAIT = 300  # seconds by the clock, for a machine that is busy
 
 def decoded_apart(data: bytes, form: str, name: str, value_range: tuple[float, float] | None) -> np.ndarray:
     """Return what `decoding.decoded` returns, from a process of its own; raise and say what it does."""
+    if not sys.executable or getattr(sys, "frozen", False):  # inside another program: it would start that
+        raise ImageError(f"{name}: cannot be decoded, as there is no Python to start; save it as PNG or JPEG")
     job = json.dumps({"form": form, "name": name[:_MOST_NAME], "range": value_range})
     places = [str(Path(__file__).resolve().parents[2]), *filter(os.path.isabs, sys.path)]
     command = [sys.executable, "-I", "-c", f"import sys; sys.path[:] = {places!r}; {_START}", job]

@@ -149,8 +149,10 @@ neither reads nor writes another file here. A page that is left ends after two m
 waits for its place.
 
 What remains: whoever has the token uses this machine's processor, and of its memory 4 GB at most for each
-page (on Linux). What is sent is not encrypted: for others than you, put a proxy with https in front, which
-passes the Host on. A page can set any value of any widget of its own panel, also one that it does not show.
+page (on Linux) and 1 GB while a picture is decoded. Who has none may still open many connections. What is
+sent is not encrypted: for others than you, put a proxy with https in front, which passes the Host on. A page
+can set any value of any widget of its own panel, also one that it does not show. A token of your own,
+--token=WORD, can be read in this machine's list of processes; the random one cannot.
 
 examples:
   python -m unitdrop app --no-browser --port 9000

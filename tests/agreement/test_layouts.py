@@ -83,7 +83,7 @@ def test_a_network_of_any_layout_agrees_with_a_hooked_pass_or_is_refused(layout,
 
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore::unitdrop.notices.Notice")
-@settings(max_examples=4000)
+@settings(max_examples=1500)
 @given(layouts, st.lists(st.integers(0, 9), min_size=1, max_size=3))
 def test_thousands_of_layouts_agree_or_are_refused(layout, drops):
     tried(layout, drops)

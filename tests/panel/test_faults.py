@@ -10,6 +10,7 @@ from helpers.panels import OtherModel, Page, ToyModel, picture, png, sent
 
 from unitdrop import export
 from unitdrop.drawing import SweepFigure, UnitsFigure
+from unitdrop.images import load_image
 from unitdrop.panel import controller, effects, gallery, moves, numbers, renderer
 
 
@@ -118,7 +119,9 @@ def hit(used, page, trigger, owner, name):
     """Whether what is broken was come across; if so, everything is checked."""
     hits = []
 
-    def broken(*_, **__):
+    def broken(*given, **named):
+        if name == "load_image" and threading.current_thread() is not threading.main_thread():
+            return load_image(*given, **named)  # what is read ahead is told of in the list of images
         hits.append(name)
         raise Fault("<b>broken</b>")
 
@@ -155,6 +158,22 @@ def test_every_callback_that_fails_says_so_and_leaves_all_as_it_was(faulty):
 def test_whatever_breaks_below_a_callback_is_told_and_leaves_all_as_it_was(faulty, owner, name):
     _, fire = faulty
     assert fire(owner, name)
+
+
+def test_what_breaks_while_images_are_read_ahead_is_told_in_the_list_of_images(
+    made_small, offered, monkeypatch
+):
+    used = made_small(images=files(offered))
+    calm(used)
+
+    def broken(*_, **__):
+        raise Fault("<b>broken</b>")
+
+    monkeypatch.setattr(gallery, "load_image", broken)
+    told = {}
+    used.controller.gallery.check_ahead(range(2), None, lambda: False, told.update)
+    assert told == {0: "Fault: <b>broken</b>", 1: "Fault: <b>broken</b>"}
+    assert used.controls.error.value == ""
 
 
 def test_where_no_thread_can_be_had_a_gif_is_refused_and_can_be_tried_again(made_small, offered, monkeypatch):
